@@ -1,0 +1,1 @@
+"""Generated from protos/simsvc/v1. Do not edit."""
