@@ -1,0 +1,221 @@
+"""The durable record: what is acknowledged is in it, and all else is rebuilt from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
+from simsvc.domain.prompt import Message, Outcome
+from simsvc.domain.pseudonyms import KeyedHash
+from simsvc.ports.embedder import Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """References (> 0) of an account and of its organisation (0: none was declared)."""
+
+    account: int
+    organization: int
+
+    @property
+    def actor(self) -> int:
+        """What counts as one account: the organisation, as −organisation, where there is one."""
+        return -self.organization if self.organization else self.account
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerKey:
+    """How an account is looked up: its hashes under every key, the active one first.
+
+    `raw` are the ids as sent, None where they are not to be kept.
+    """
+
+    account: tuple[KeyedHash, ...]
+    organization: tuple[KeyedHash, ...]
+    raw: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrompt:
+    """All that the record keeps of a prompt. Times are µs, hashes 16 bytes or empty."""
+
+    request_id: str
+    digest: bytes
+    owner: Owner
+    observed_at: int
+    received_at: int
+    model: str
+    messages: tuple[Message, ...]
+    attributes: Mapping[str, str]
+    frame_hash: bytes
+    payload_hash: bytes
+    prefix_hash: bytes
+    embedding: Embedding
+    family: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request_id that is in the record: its content's digest and the answer it got."""
+
+    digest: bytes
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPrompt:
+    """A prompt read back. `messages` is None where `text_state` is not "shown"."""
+
+    request_id: str
+    owner: Owner
+    observed_at: int
+    received_at: int
+    model: str
+    messages: tuple[Message, ...] | None
+    text_state: str
+    attributes: Mapping[str, str]
+    tokens: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The first keyed hash of an account or organisation, and its raw id where kept ("")."""
+
+    hash: bytes
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What is known of an account. `organizations` and `recent` are references and seqs."""
+
+    account: int
+    first_observed: int
+    last_observed: int
+    prompts: int
+    distinct_payloads: int
+    organizations: tuple[int, ...]
+    recent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayBatch:
+    """Consecutive prompts of the record: rows (n,) of ROW_DTYPE, payload hashes, vectors (n, d).
+
+    Without vectors, d is 0.
+    """
+
+    rows: npt.NDArray[np.void]
+    payload_hashes: list[bytes]
+    vectors: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LookupAudit:
+    """Who looked at what: ids and a keyed hash of a query text, never the text."""
+
+    at: int
+    principal: str
+    action: str
+    subject: str
+
+
+class Record(Protocol):
+    """One writing thread, any number of reading ones. UnavailableError where it cannot write."""
+
+    def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
+        """Return the references, making those that are new. Writing thread only."""
+        ...
+
+    def allot(self, count: int) -> int:
+        """Return the first of `count` seqs that no prompt has had. Writing thread only."""
+        ...
+
+    def append(self, prompts: Sequence[NewPrompt]) -> None:
+        """Write all or none, durably; `outcome.seq` was allotted. Writing thread only."""
+        ...
+
+    def answered(self, request_ids: Sequence[str]) -> dict[str, Answered]:
+        """Return those of the ids that are in the record."""
+        ...
+
+    def embeddings(self, payload_hashes: Sequence[bytes]) -> dict[bytes, Embedding]:
+        """Return embeddings of payloads that were seen before."""
+        ...
+
+    def prompts(self, seqs: Sequence[int]) -> dict[int, RecordedPrompt]:
+        """Read prompts; those that are not there are left out."""
+        ...
+
+    def vector(self, seq: int) -> npt.NDArray[np.float32] | None:
+        """Return a prompt's stored vector."""
+        ...
+
+    def replay(
+        self, after: int, up_to: int, batch: int, *, with_vectors: bool
+    ) -> Iterator[ReplayBatch]:
+        """Yield all prompts with after < seq ≤ up_to, ascending."""
+        ...
+
+    def last_seq(self) -> int:
+        """Return the highest seq in the record, 0 if it is empty."""
+        ...
+
+    def find_account(self, hashes: Sequence[bytes]) -> int | None:
+        """Return the reference of the account with one of these hashes."""
+        ...
+
+    def find_organization(self, hashes: Sequence[bytes]) -> int | None:
+        """Return the reference of the organisation with one of these hashes."""
+        ...
+
+    def account_names(self, accounts: Sequence[int]) -> dict[int, Named]:
+        """Return what accounts are called."""
+        ...
+
+    def organization_names(self, organizations: Sequence[int]) -> dict[int, Named]:
+        """Return what organisations are called."""
+        ...
+
+    def account_hashes(self, accounts: Sequence[int]) -> dict[int, list[bytes]]:
+        """Return the hashes of accounts under every key that they were seen with."""
+        ...
+
+    def account_facts(self, account: int) -> AccountFacts | None:
+        """Return what the retained prompts say of an account; None if it has none."""
+        ...
+
+    def save_campaigns(self, events: Sequence[CampaignEvent]) -> list[CampaignEvent]:
+        """Write changes durably; return them with their positions. Writing thread only."""
+        ...
+
+    def campaigns(self, state: CampaignState | None = None) -> list[Campaign]:
+        """Return all campaigns with their members, latest update first."""
+        ...
+
+    def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
+        """Return changes with a position above `after`, in order; campaigns as they were then."""
+        ...
+
+    def append_audit(self, entries: Sequence[LookupAudit]) -> None:
+        """Write down look-ups. Writing thread only."""
+        ...
+
+    def purge(self, before: int) -> int:
+        """Delete prompts observed before this time (µs). Writing thread only."""
+        ...
+
+    def check_writable(self) -> None:
+        """Try a small durable write. Writing thread only."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
