@@ -1,0 +1,1 @@
+"""The durable record on SQLAlchemy Core."""

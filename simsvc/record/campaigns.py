@@ -1,0 +1,100 @@
+"""Campaigns, the events of their lives, and who looked at what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Member
+from simsvc.ports.record import LookupAudit
+from simsvc.record import tables
+from simsvc.record.engine import writing
+from simsvc.record.rows import campaign_body, campaign_of, event_of
+from simsvc.record.store import Store
+
+_PROBE = "write_probe"
+
+
+class CampaignStore(Store):
+    """The part of the record that holds campaigns and look-ups."""
+
+    def save_campaigns(self, events: Sequence[CampaignEvent]) -> list[CampaignEvent]:
+        """See `Record.save_campaigns`."""
+        with writing(self._engine) as connection:
+            return [self._save(connection, event) for event in events]
+
+    def campaigns(self, state: CampaignState | None = None) -> list[Campaign]:
+        """See `Record.campaigns`."""
+        c, m = tables.campaigns.c, tables.campaign_members
+        query = select(c.campaign_id, c.body).order_by(c.updated_at.desc(), c.campaign_id)
+        if state is not None:
+            query = query.where(c.state == state)
+        members: dict[str, dict[int, Member]] = {}
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+            for row in connection.execute(select(m)):
+                part = Member(row.account, row.actor, row.first_seen, row.last_seen, row.prompts)
+                members.setdefault(row.campaign_id, {})[row.account] = part
+        return [campaign_of(row.body, members.get(row.campaign_id, {})) for row in rows]
+
+    def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
+        """See `Record.campaign_events`."""
+        table = tables.campaign_events
+        query = select(table).where(table.c.position > after).order_by(table.c.position)
+        with self._engine.connect() as connection:
+            return [event_of(row) for row in connection.execute(query.limit(limit))]
+
+    def append_audit(self, entries: Sequence[LookupAudit]) -> None:
+        """See `Record.append_audit`."""
+        rows = [
+            {"at": e.at, "principal": e.principal, "action": e.action, "subject": e.subject}
+            for e in entries
+        ]
+        with writing(self._engine) as connection:
+            connection.execute(insert(tables.lookups), rows)
+
+    def check_writable(self) -> None:
+        """See `Record.check_writable`."""
+        table = tables.counters
+        with writing(self._engine) as connection:
+            connection.execute(delete(table).where(table.c.name == _PROBE))
+            connection.execute(insert(table).values(name=_PROBE, value=time.time_ns()))
+
+    def _save(self, connection: Connection, event: CampaignEvent) -> CampaignEvent:
+        campaign = event.campaign
+        body = campaign_body(campaign)
+        values = {"state": campaign.state, "updated_at": campaign.updated_at, "body": body}
+        table, this = tables.campaigns, {"campaign_id": campaign.campaign_id}
+        where = table.c.campaign_id == campaign.campaign_id
+        if not connection.execute(update(table).where(where).values(values)).rowcount:
+            connection.execute(insert(table).values(values | this))
+        self._save_members(connection, campaign)
+        made = connection.execute(
+            insert(tables.campaign_events).values(
+                this | {"change": event.change, "at": event.at, "body": body}
+            )
+        )
+        key = made.inserted_primary_key
+        if key is None:
+            raise LookupError("the database did not number an event")
+        return replace(event, position=int(key[0]))
+
+    def _save_members(self, connection: Connection, campaign: Campaign) -> None:
+        table = tables.campaign_members
+        connection.execute(delete(table).where(table.c.campaign_id == campaign.campaign_id))
+        rows = [
+            {
+                "campaign_id": campaign.campaign_id,
+                "account": m.account,
+                "actor": m.actor,
+                "first_seen": m.first_seen,
+                "last_seen": m.last_seen,
+                "prompts": m.prompts,
+            }
+            for m in campaign.members.values()
+        ]
+        if rows:
+            connection.execute(insert(table), rows)

@@ -1,0 +1,183 @@
+"""Prompts and their vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, select, update
+
+from simsvc.ports.embedder import Embedding
+from simsvc.ports.index import ROW_DTYPE
+from simsvc.ports.record import AccountFacts, Answered, NewPrompt, RecordedPrompt, ReplayBatch
+from simsvc.record import tables
+from simsvc.record.engine import writing
+from simsvc.record.rows import (
+    embedding_of,
+    outcome_of,
+    prompt_values,
+    recorded_of,
+    vector_of,
+    vector_values,
+)
+from simsvc.record.store import Store, chunks
+from simsvc.record.text import TextCodec
+
+_RECENT = 20
+_SEQ = "seq"
+
+
+class PromptStore(Store):
+    """The part of the record that holds prompts."""
+
+    def __init__(self, engine: Engine, generation_id: str, codec: TextCodec) -> None:
+        super().__init__(engine, generation_id, codec)
+        self._next_seq = self._highest_ever() + 1
+
+    def allot(self, count: int) -> int:
+        """See `Record.allot`."""
+        first = self._next_seq
+        self._next_seq += count
+        return first
+
+    def append(self, prompts: Sequence[NewPrompt]) -> None:
+        """See `Record.append`."""
+        rows = [prompt_values(p, self._codec) for p in prompts]
+        vectors = [vector_values(p, self._generation_id) for p in prompts]
+        with writing(self._engine) as connection:
+            connection.execute(insert(tables.prompts), rows)
+            connection.execute(insert(tables.vectors), vectors)
+
+    def answered(self, request_ids: Sequence[str]) -> dict[str, Answered]:
+        """See `Record.answered`."""
+        p, v = tables.prompts.c, tables.vectors.c
+        columns = (p.request_id, p.digest, p.seq, p.nearest_similarity, p.family_accounts)
+        query = self._joined(select(*columns, p.campaign_id, v.windows, v.capped))
+        found: dict[str, Answered] = {}
+        with self._engine.connect() as connection:
+            for chunk in chunks(request_ids):
+                for row in connection.execute(query.where(p.request_id.in_(chunk))):
+                    found[row.request_id] = Answered(row.digest, outcome_of(row))
+        return found
+
+    def embeddings(self, payload_hashes: Sequence[bytes]) -> dict[bytes, Embedding]:
+        """See `Record.embeddings`."""
+        p, v = tables.prompts.c, tables.vectors.c
+        columns = (v.vector, v.tokens, v.windows, v.capped)
+        found: dict[bytes, Embedding] = {}
+        with self._engine.connect() as connection:
+            for chunk in chunks(payload_hashes):
+                # One prompt a payload: a viral one may have a million.
+                first = select(func.min(p.seq)).where(p.payload_hash.in_(chunk))
+                seqs = first.group_by(p.payload_hash)
+                query = self._joined(select(p.payload_hash, *columns)).where(p.seq.in_(seqs))
+                for row in connection.execute(query):
+                    found[row.payload_hash] = embedding_of(row)
+        return found
+
+    def prompts(self, seqs: Sequence[int]) -> dict[int, RecordedPrompt]:
+        """See `Record.prompts`."""
+        v = tables.vectors.c
+        query = self._joined(select(tables.prompts, v.tokens, v.windows, v.capped))
+        found: dict[int, RecordedPrompt] = {}
+        with self._engine.connect() as connection:
+            for chunk in chunks(seqs):
+                for row in connection.execute(query.where(tables.prompts.c.seq.in_(chunk))):
+                    found[row.seq] = recorded_of(row, self._codec)
+        return found
+
+    def vector(self, seq: int) -> npt.NDArray[np.float32] | None:
+        """See `Record.vector`."""
+        v = tables.vectors.c
+        query = select(v.vector).where(v.generation_id == self._generation_id, v.seq == seq)
+        with self._engine.connect() as connection:
+            data = connection.execute(query).scalar_one_or_none()
+        return None if data is None else vector_of(data)
+
+    def replay(
+        self, after: int, up_to: int, batch: int, *, with_vectors: bool
+    ) -> Iterator[ReplayBatch]:
+        """See `Record.replay`."""
+        p = tables.prompts.c
+        columns = [p[name] for name in ROW_DTYPE.names or ()] + [p.payload_hash]
+        query = select(*columns)
+        if with_vectors:
+            query = self._joined(query.add_columns(tables.vectors.c.vector))
+        while True:
+            page = query.where(p.seq > after, p.seq <= up_to).order_by(p.seq).limit(batch)
+            with self._engine.connect() as connection:
+                rows = connection.execute(page).all()
+            if not rows:
+                return
+            yield _replay_batch(rows, with_vectors)
+            after = rows[-1].seq
+
+    def last_seq(self) -> int:
+        """See `Record.last_seq`."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(tables.prompts.c.seq))).scalar() or 0
+
+    def account_facts(self, account: int) -> AccountFacts | None:
+        """See `Record.account_facts`."""
+        p = tables.prompts.c
+        mine = p.account == account
+        counts = select(
+            func.min(p.observed_at),
+            func.max(p.observed_at),
+            func.count(),
+            func.count(p.payload_hash.distinct()),
+        ).where(mine)
+        recent = select(p.seq).where(mine).order_by(p.observed_at.desc(), p.seq.desc())
+        orgs = select(p.organization).where(mine, p.organization > 0).distinct()
+        with self._engine.connect() as connection:
+            first, last, total, distinct = connection.execute(counts).one()
+            if not total:
+                return None
+            seqs = connection.execute(recent.limit(_RECENT)).scalars().all()
+            organizations = connection.execute(orgs.order_by(p.organization)).scalars().all()
+        return AccountFacts(
+            account, first, last, total, distinct, tuple(organizations), tuple(seqs)
+        )
+
+    def purge(self, before: int) -> int:
+        """See `Record.purge`."""
+        p, v = tables.prompts.c, tables.vectors.c
+        old = select(p.seq).where(p.observed_at < before)
+        with writing(self._engine) as connection:
+            self._note_highest(connection)
+            connection.execute(delete(tables.vectors).where(v.seq.in_(old)))
+            gone = connection.execute(delete(tables.prompts).where(p.observed_at < before))
+            return gone.rowcount
+
+    def _joined(self, query: Select[Any]) -> Select[Any]:
+        p, v = tables.prompts.c, tables.vectors.c
+        on = and_(v.seq == p.seq, v.generation_id == self._generation_id)
+        return query.select_from(tables.prompts.join(tables.vectors, on))
+
+    def _highest_ever(self) -> int:
+        query = select(tables.counters.c.value).where(tables.counters.c.name == _SEQ)
+        with self._engine.connect() as connection:
+            noted = connection.execute(query).scalar_one_or_none() or 0
+        return max(noted, self.last_seq())
+
+    def _note_highest(self, connection: Connection) -> None:
+        """Keep the highest seq beyond the deletion of its prompt."""
+        values = {"value": self._next_seq - 1}
+        done = connection.execute(
+            update(tables.counters).where(tables.counters.c.name == _SEQ).values(values)
+        )
+        if not done.rowcount:
+            connection.execute(insert(tables.counters).values(name=_SEQ, **values))
+
+
+def _replay_batch(rows: Sequence[Row[Any]], with_vectors: bool) -> ReplayBatch:
+    width = len(ROW_DTYPE.names or ())
+    columns = np.array([tuple(row[:width]) for row in rows], dtype=ROW_DTYPE)
+    vectors = (
+        np.stack([vector_of(row.vector) for row in rows])
+        if with_vectors
+        else np.empty((len(rows), 0), np.float32)
+    )
+    return ReplayBatch(columns, [row.payload_hash for row in rows], vectors)

@@ -1,0 +1,139 @@
+"""Domain values to rows and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Row
+
+from simsvc.domain.campaign import (
+    Campaign,
+    CampaignEvent,
+    CampaignState,
+    Change,
+    Evidence,
+    Extent,
+    Member,
+)
+from simsvc.domain.prompt import Outcome
+from simsvc.ports.embedder import Embedding
+from simsvc.ports.record import NewPrompt, Owner, RecordedPrompt
+from simsvc.record.text import StoredText, TextCodec
+
+Values = dict[str, Any]
+
+
+def prompt_values(new: NewPrompt, codec: TextCodec) -> Values:
+    """Return a row of `prompts`."""
+    text = codec.encode(new.outcome.seq, new.messages)
+    return {
+        "seq": new.outcome.seq,
+        "request_id": new.request_id,
+        "digest": new.digest,
+        "account": new.owner.account,
+        "organization": new.owner.organization,
+        "observed_at": new.observed_at,
+        "received_at": new.received_at,
+        "model": new.model,
+        "text_key_id": text.key_id,
+        "text": text.data,
+        "attributes": json.dumps(dict(new.attributes), ensure_ascii=False),
+        "frame_hash": new.frame_hash,
+        "payload_hash": new.payload_hash,
+        "prefix_hash": new.prefix_hash,
+        "family": new.family,
+        "nearest_similarity": new.outcome.nearest_similarity,
+        "family_accounts": new.outcome.family_accounts,
+        "campaign_id": new.outcome.campaign_id,
+    }
+
+
+def vector_values(new: NewPrompt, generation_id: str) -> Values:
+    """Return a row of `vectors`."""
+    return {
+        "generation_id": generation_id,
+        "seq": new.outcome.seq,
+        "vector": new.embedding.vector.astype("<f2").tobytes(),
+        "tokens": new.embedding.tokens,
+        "windows": new.embedding.windows,
+        "capped": new.embedding.capped,
+    }
+
+
+def vector_of(data: bytes) -> npt.NDArray[np.float32]:
+    """Return a stored fp16 vector (d,) as fp32."""
+    return np.frombuffer(data, dtype="<f2").astype(np.float32)
+
+
+def embedding_of(row: Row[Any]) -> Embedding:
+    """Return the embedding in a row of `vectors`."""
+    return Embedding(vector_of(row.vector), row.tokens, row.windows, row.capped)
+
+
+def outcome_of(row: Row[Any]) -> Outcome:
+    """Return what the sender of a prompt was told."""
+    return Outcome(
+        seq=row.seq,
+        nearest_similarity=row.nearest_similarity,
+        family_accounts=row.family_accounts,
+        windows=row.windows,
+        capped=row.capped,
+        campaign_id=row.campaign_id,
+    )
+
+
+def recorded_of(row: Row[Any], codec: TextCodec) -> RecordedPrompt:
+    """Return a prompt from a row of `prompts` joined with `vectors`."""
+    messages, state = codec.decode(row.seq, StoredText(row.text_key_id, row.text))
+    return RecordedPrompt(
+        request_id=row.request_id,
+        owner=Owner(row.account, row.organization),
+        observed_at=row.observed_at,
+        received_at=row.received_at,
+        model=row.model,
+        messages=messages,
+        text_state=state,
+        attributes=json.loads(row.attributes),
+        tokens=row.tokens,
+        outcome=outcome_of(row),
+    )
+
+
+def campaign_body(campaign: Campaign) -> str:
+    """Return a campaign without its members as JSON."""
+    return json.dumps(
+        {
+            "campaign_id": campaign.campaign_id,
+            "state": campaign.state,
+            "first_reported_at": campaign.first_reported_at,
+            "updated_at": campaign.updated_at,
+            "families": campaign.families,
+            "evidence": [asdict(e) for e in campaign.evidence],
+            "extent": asdict(campaign.extent),
+            "merged_into": campaign.merged_into,
+            "revision": campaign.revision,
+        }
+    )
+
+
+def campaign_of(body: str, members: dict[int, Member]) -> Campaign:
+    """Return the campaign that `campaign_body` wrote, with these members."""
+    values = json.loads(body)
+    evidence = (e | {"seqs": tuple(e["seqs"])} for e in values.pop("evidence"))
+    return Campaign(
+        state=CampaignState(values.pop("state")),
+        families=tuple(values.pop("families")),
+        evidence=tuple(Evidence(**e) for e in evidence),
+        extent=Extent(**values.pop("extent")),
+        members=members,
+        **values,
+    )
+
+
+def event_of(row: Row[Any]) -> CampaignEvent:
+    """Return a change as it was recorded, without members."""
+    return CampaignEvent(Change(row.change), campaign_of(row.body, {}), row.at, row.position)

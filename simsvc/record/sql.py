@@ -1,0 +1,55 @@
+"""The record in a SQL database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy import Engine, func, insert, select
+
+from simsvc.domain.errors import SimsvcError
+from simsvc.ports.embedder import ModelInfo
+from simsvc.ports.generation import generation_id
+from simsvc.record import tables
+from simsvc.record.campaigns import CampaignStore
+from simsvc.record.engine import open_engine, writing
+from simsvc.record.owners import OwnerStore
+from simsvc.record.prompts import PromptStore
+from simsvc.record.text import TextCodec
+
+
+class OtherGenerationError(SimsvcError):
+    """The record holds vectors of another model: they must not be compared with this one's."""
+
+
+class SqlRecord(OwnerStore, PromptStore, CampaignStore):
+    """All parts of the record over one engine."""
+
+    def __init__(self, engine: Engine, generation: str, codec: TextCodec) -> None:
+        super().__init__(engine, generation, codec)
+
+    @classmethod
+    def open(cls, url: str, model: ModelInfo, codec: TextCodec) -> SqlRecord:
+        """Open the record at a SQLAlchemy URL, for the vectors of this model."""
+        engine = open_engine(url)
+        _claim(engine, model)
+        return cls(engine, generation_id(model), codec)
+
+    def close(self) -> None:
+        """See `Record.close`."""
+        self._engine.dispose()
+
+
+def _claim(engine: Engine, model: ModelInfo) -> None:
+    """Note the generation in a new record; refuse a record of another one."""
+    table, this = tables.generations, generation_id(model)
+    with writing(engine) as connection:
+        known = connection.execute(select(table.c.generation_id, table.c.model)).all()
+        if any(row.generation_id == this for row in known):
+            return
+        used = connection.execute(select(func.count()).select_from(tables.vectors)).scalar()
+        if used:
+            raise OtherGenerationError(
+                f"the record was made with {known[0].model} ({known[0].generation_id}), "
+                f"not {model.model} ({this}); set the former model or another data_dir"
+            )
+        connection.execute(insert(table).values(generation_id=this, **asdict(model)))

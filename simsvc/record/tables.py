@@ -1,0 +1,169 @@
+"""The schema. Times are µs since the epoch; hashes are 16 bytes.
+
+`prompts` holds what was sent and answered, `vectors` what a generation makes of it, so that a
+reindex writes beside the serving generation and never over it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows only in a column of exactly this type.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("generation_id", String(64), primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("window_tokens", Integer, nullable=False),
+    Column("max_windows", Integer, nullable=False),
+    Column("dtype", String(16), nullable=False),
+    Column("lexical", String(64), nullable=False),
+)
+
+# `counters` outlive purges: a seq is never given twice.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", _Id, primary_key=True, autoincrement=True),
+    Column("hash", LargeBinary(16), nullable=False),
+    Column("raw_id", Text, nullable=False, server_default=""),
+)
+
+account_hashes = Table(
+    "account_hashes",
+    metadata,
+    Column("hash", LargeBinary(16), primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("account", ForeignKey(accounts.c.account), nullable=False, index=True),
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("organization", _Id, primary_key=True, autoincrement=True),
+    Column("hash", LargeBinary(16), nullable=False),
+    Column("raw_id", Text, nullable=False, server_default=""),
+)
+
+organization_hashes = Table(
+    "organization_hashes",
+    metadata,
+    Column("hash", LargeBinary(16), primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("organization", ForeignKey(organizations.c.organization), nullable=False, index=True),
+)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", Text, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("account", BigInteger, nullable=False),
+    Column("organization", BigInteger, nullable=False),
+    Column("observed_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("text_key_id", String(64), nullable=True),
+    Column("text", LargeBinary, nullable=True),
+    Column("attributes", Text, nullable=False),
+    Column("frame_hash", LargeBinary(16), nullable=False),
+    Column("payload_hash", LargeBinary(16), nullable=False),
+    Column("prefix_hash", LargeBinary(16), nullable=False),
+    Column("family", BigInteger, nullable=False),
+    Column("nearest_similarity", Float, nullable=False),
+    Column("family_accounts", Integer, nullable=False),
+    Column("campaign_id", String(64), nullable=False),
+    UniqueConstraint("request_id"),
+    Index(None, "account", "observed_at"),
+    Index(None, "payload_hash"),
+    Index(None, "observed_at"),
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("generation_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("windows", Integer, nullable=False),
+    Column("capped", Boolean, nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("campaign_id", String(64), primary_key=True),
+    Column("state", Integer, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+campaign_members = Table(
+    "campaign_members",
+    metadata,
+    Column("campaign_id", String(64), primary_key=True),
+    Column("account", BigInteger, primary_key=True, autoincrement=False),
+    Column("actor", BigInteger, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("prompts", BigInteger, nullable=False),
+    Index(None, "account"),
+)
+
+campaign_events = Table(
+    "campaign_events",
+    metadata,
+    Column("position", _Id, primary_key=True, autoincrement=True),
+    Column("campaign_id", String(64), nullable=False),
+    Column("change", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("position", _Id, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
