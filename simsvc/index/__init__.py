@@ -1,0 +1,1 @@
+"""FAISS segments and their snapshots."""

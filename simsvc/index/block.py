@@ -1,0 +1,82 @@
+"""Rows with their vectors, searched exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.grouping import HIT_DTYPE, Hits
+from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
+
+_COPIED = ("seq", "account", "organization", "observed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows (n,) of ROW_DTYPE and unit vectors (n, d); nobody changes them any more."""
+
+    rows: Rows
+    vectors: Vectors
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def nearest(self, queries: Vectors, k: int) -> Neighbours:
+        """See `VectorIndex.nearest`."""
+        scores, ids = faiss.knn(
+            queries, self.vectors, min(k, len(self)), metric=faiss.METRIC_INNER_PRODUCT
+        )
+        return Neighbours(scores, self.rows[ids])
+
+    def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
+        """See `VectorIndex.over`."""
+        scores = self.vectors @ query
+        passing = np.flatnonzero((scores >= threshold) & mask_of(self.rows, where))
+        return hits_of(self.rows[passing], scores[passing])
+
+    def vectors_at(self, positions: npt.NDArray[np.int64]) -> Vectors:
+        """Return the vectors of some rows."""
+        return self.vectors[positions]
+
+
+def mask_of(rows: Rows, where: IndexFilter) -> npt.NDArray[np.bool_]:
+    """Return which rows a filter lets pass."""
+    mask = np.ones(len(rows), dtype=np.bool_)
+    if where.account is not None:
+        mask &= rows["account"] == where.account
+    if where.organization is not None:
+        mask &= rows["organization"] == where.organization
+    if where.start is not None:
+        mask &= rows["observed_at"] >= where.start
+    if where.end is not None:
+        mask &= rows["observed_at"] < where.end
+    if where.up_to_seq is not None:
+        mask &= rows["seq"] <= where.up_to_seq
+    return mask
+
+
+def hits_of(rows: Rows, scores: Vectors) -> Hits:
+    """Return rows with their scores as hits."""
+    hits = np.empty(len(rows), dtype=HIT_DTYPE)
+    hits["score"] = scores
+    for name in _COPIED:
+        hits[name] = rows[name]
+    return hits
+
+
+def best_of(parts: list[Neighbours], queries: int, k: int) -> Neighbours:
+    """Merge the neighbours found in several places and keep the k best of each query."""
+    scores = np.full((queries, k), -np.inf, dtype=np.float32)
+    rows = np.zeros((queries, k), dtype=ROW_DTYPE)
+    if parts:
+        all_scores = np.concatenate([p.scores for p in parts], axis=1)
+        all_rows = np.concatenate([p.rows for p in parts], axis=1)
+        order = np.argsort(-all_scores, axis=1, kind="stable")[:, :k]
+        width = order.shape[1]
+        scores[:, :width] = np.take_along_axis(all_scores, order, axis=1)
+        rows[:, :width] = np.take_along_axis(all_rows, order, axis=1)
+        rows[np.isneginf(scores)] = np.zeros((), dtype=ROW_DTYPE)
+    return Neighbours(scores, rows)

@@ -1,0 +1,97 @@
+"""Segments in files: written once, never changed, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from simsvc.index.block import Block
+from simsvc.index.hot import HotSegment
+from simsvc.index.sealed import Ann, SealedSegment
+
+ROWS, VECTORS, ANN = "rows.npy", "vectors.npy", "ann.faiss"
+
+
+def write_sealed(
+    folder: Path, bucket: int, ordinal: int, block: Block, ann: Ann | None
+) -> SealedSegment:
+    """Write a sealed segment into a folder, and return it with its vectors memory-mapped."""
+
+    def fill(temporary: Path) -> None:
+        _write_block(temporary, block)
+        if ann is not None:
+            faiss.write_index(ann.index, str(temporary / ANN))
+            _sync(temporary / ANN)
+
+    _write_folder(folder, fill)
+    half = np.load(folder / VECTORS, mmap_mode="r")
+    return SealedSegment(bucket, ordinal, block.rows.copy(), half, ann, folder)
+
+
+def read_sealed(folder: Path, bucket: int, ordinal: int, nprobe: int) -> SealedSegment:
+    """Read a sealed segment; `nprobe` is 0 if it has no inverted file."""
+    ann = Ann(faiss.read_index(str(folder / ANN)), nprobe) if nprobe else None
+    half = np.load(folder / VECTORS, mmap_mode="r")
+    return SealedSegment(bucket, ordinal, np.load(folder / ROWS), half, ann, folder)
+
+
+def write_hot(folder: Path, block: Block) -> None:
+    """Write the rows that a hot segment had at one moment."""
+    _write_folder(folder, lambda temporary: _write_block(temporary, block))
+
+
+def read_hot(folder: Path, bucket: int, ordinal: int, dimension: int) -> HotSegment:
+    """Read a hot segment, ready to grow."""
+    hot = HotSegment(bucket, ordinal, dimension)
+    hot.append(np.load(folder / ROWS), np.load(folder / VECTORS).astype(np.float32))
+    return hot
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder."""
+    sums = {}
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a crash leaves either the old or the new one, whole."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(data)
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _write_block(folder: Path, block: Block) -> None:
+    np.save(folder / ROWS, block.rows)
+    np.save(folder / VECTORS, block.vectors.astype(np.float16))
+    _sync(folder / ROWS)
+    _sync(folder / VECTORS)
+
+
+def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    temporary = folder.with_name(folder.name + ".tmp")
+    for leftover in (temporary, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    fill(temporary)
+    _sync(temporary)
+    temporary.rename(folder)
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

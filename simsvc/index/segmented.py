@@ -1,0 +1,198 @@
+"""The index of the service: segments by time bucket, one hot per bucket, the rest sealed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsvc.domain.grouping import HIT_DTYPE, Hits
+from simsvc.index.block import best_of
+from simsvc.index.files import write_sealed
+from simsvc.index.hot import HotSegment
+from simsvc.index.sealed import SealedSegment, train
+from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
+from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
+
+Segment = HotSegment | SealedSegment
+# Traffic may come from many buckets in turn: a replay, or clocks that differ.
+_MAX_OPEN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRule:
+    """`bucket`: µs of traffic time in one segment. `size`: rows at which a segment is sealed.
+
+    `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
+    """
+
+    bucket: int
+    size: int
+    ann_from: int
+    recall: float
+
+
+class SegmentedIndex:
+    """See `VectorIndex`. Adds come from one thread; searches and sealing run beside them.
+
+    A search works on the tuple of segments that it found; sealing and retention replace the tuple.
+    """
+
+    def __init__(
+        self, dimension: int, rule: SegmentRule, store: SnapshotStore, sealer: Executor
+    ) -> None:
+        self._dimension = dimension
+        self._rule = rule
+        self._store = store
+        self._sealer = sealer
+        self._lock = threading.Lock()
+        self._segments: tuple[Segment, ...] = ()
+        self._last_seq = 0
+        self._next_ordinal = 1
+        self._open: dict[int, HotSegment] = {}
+        self._sealing: list[Future[None]] = []
+
+    @property
+    def dimension(self) -> int:
+        """See `VectorIndex.dimension`."""
+        return self._dimension
+
+    @property
+    def checkpoint(self) -> int:
+        """See `Snapshots.checkpoint`."""
+        return self._store.checkpoint
+
+    def restore(self) -> str:
+        """See `Snapshots.restore`."""
+        try:
+            snapshot = self._store.load(self._dimension)
+        except CorruptSnapshotError as error:
+            self._store.discard()
+            return str(error)
+        self._segments = snapshot.segments
+        self._last_seq = snapshot.checkpoint
+        self._next_ordinal = 1 + max((s.ordinal for s in self._segments), default=0)
+        self._open = {s.bucket: s for s in self._segments if isinstance(s, HotSegment)}
+        return ""
+
+    def discard_snapshot(self) -> None:
+        """Remove what is on disk, so that a rebuild starts from nothing."""
+        self._store.discard()
+
+    def add(self, rows: Rows, vectors: Vectors) -> None:
+        """See `VectorIndex.add`."""
+        if not len(rows):
+            return
+        buckets = rows["observed_at"] // self._rule.bucket
+        for bucket in np.unique(buckets).tolist():
+            mine = buckets == bucket
+            self._add_to(bucket, rows[mine], vectors[mine])
+        self._last_seq = int(rows["seq"][-1])
+        self._seal_old()
+
+    def nearest(self, queries: Vectors, k: int) -> Neighbours:
+        """See `VectorIndex.nearest`."""
+        parts = [p.nearest(queries, k) for s in self._segments if len(p := s.part)]
+        return best_of(parts, len(queries), k)
+
+    def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
+        """See `VectorIndex.over`. Of sealed segments, as many as their recall finds."""
+        parts = [
+            s.part.over(query, threshold, where)
+            for s in self._segments
+            if self._may_match(s, where)
+        ]
+        return np.concatenate([np.empty(0, HIT_DTYPE), *parts])
+
+    def vectors(self, seqs: Sequence[int]) -> Vectors:
+        """See `VectorIndex.vectors`."""
+        wanted = np.asarray(seqs, dtype=np.int64)
+        found = np.zeros((len(wanted), self._dimension), np.float32)
+        for segment in self._segments:
+            part = segment.part
+            if not len(part):
+                continue
+            at = np.searchsorted(part.rows["seq"], wanted).clip(max=len(part) - 1)
+            hit = part.rows["seq"][at] == wanted
+            if hit.any():
+                found[hit] = part.vectors_at(at[hit])
+        return found
+
+    def drop_before(self, time: int) -> int:
+        """See `VectorIndex.drop_before`."""
+        old = [s for s in self._segments if (s.bucket + 1) * self._rule.bucket <= time]
+        self._replace(old, None)
+        for segment in old:
+            if self._open.get(segment.bucket) is segment:
+                del self._open[segment.bucket]
+        return sum(len(s.part) for s in old)
+
+    def stats(self) -> IndexStats:
+        """See `VectorIndex.stats`."""
+        segments = self._segments
+        return IndexStats(sum(len(s.part) for s in segments), len(segments), self._last_seq)
+
+    def capture(self) -> Callable[[], int]:
+        """See `Snapshots.capture`."""
+        view = SnapshotView(
+            self._last_seq,
+            tuple(s if isinstance(s, SealedSegment) else (s, s.block) for s in self._segments),
+        )
+        return lambda: self._store.write(view)
+
+    def finish_sealing(self) -> None:
+        """Wait for sealings under way; raise what went wrong in one."""
+        while self._sealing:
+            self._sealing.pop().result()
+
+    def _may_match(self, segment: Segment, where: IndexFilter) -> bool:
+        start = segment.bucket * self._rule.bucket
+        before = where.end is not None and start >= where.end
+        after = where.start is not None and start + self._rule.bucket <= where.start
+        return not before and not after and len(segment.part) > 0
+
+    def _add_to(self, bucket: int, rows: Rows, vectors: Vectors) -> None:
+        while len(rows):
+            hot = self._open.pop(bucket, None) or self._new_hot(bucket)
+            self._open[bucket] = hot
+            room = self._rule.size - len(hot.block)
+            hot.append(rows[:room], vectors[:room])
+            rows, vectors = rows[room:], vectors[room:]
+            if len(hot.block) >= self._rule.size:
+                self._seal(hot)
+
+    def _new_hot(self, bucket: int) -> HotSegment:
+        hot = HotSegment(bucket, self._next_ordinal, self._dimension)
+        self._next_ordinal += 1
+        with self._lock:
+            self._segments = (*self._segments, hot)
+        return hot
+
+    def _seal_old(self) -> None:
+        """Seal the buckets that were not written for longest where many are open."""
+        for bucket in list(self._open)[: max(0, len(self._open) - _MAX_OPEN)]:
+            self._seal(self._open[bucket])
+
+    def _seal(self, hot: HotSegment) -> None:
+        """Take a segment out of the way of adds and seal it in the background."""
+        del self._open[hot.bucket]
+        self._sealing = [f for f in self._sealing if not f.done() or f.exception()]
+        self._sealing.append(self._sealer.submit(self._seal_now, hot))
+
+    def _seal_now(self, hot: HotSegment) -> None:
+        block = hot.block
+        large = len(block) >= self._rule.ann_from
+        ann = train(block.vectors, self._rule.recall) if large else None
+        folder = self._store.folder / f"sealed-{hot.ordinal:08d}"
+        self._replace([hot], write_sealed(folder, hot.bucket, hot.ordinal, block, ann))
+
+    def _replace(self, old: Sequence[Segment], new: Segment | None) -> None:
+        gone = {id(s) for s in old}
+        with self._lock:
+            kept = tuple(s for s in self._segments if id(s) not in gone)
+            # A segment that retention dropped while it was sealed stays away.
+            was_there = len(kept) < len(self._segments)
+            self._segments = (*kept, new) if new is not None and was_there else kept

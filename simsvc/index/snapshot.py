@@ -1,0 +1,133 @@
+"""Snapshots: a manifest that names the files of one moment, replaced atomically."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from simsvc.index.block import Block
+from simsvc.index.files import checksums, read_hot, read_sealed, replace_file, write_hot
+from simsvc.index.hot import HotSegment
+from simsvc.index.sealed import SealedSegment
+
+_MANIFEST = "manifest.json"
+_VERSION = 1
+
+
+class CorruptSnapshotError(Exception):
+    """A snapshot's file is missing or is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A segment in the manifest. `nprobe` is 0 without an inverted file, −1 for a hot segment."""
+
+    folder: str
+    bucket: int
+    ordinal: int
+    nprobe: int
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotView:
+    """The index at one moment: sealed segments, and hot ones with the block they had."""
+
+    checkpoint: int
+    segments: tuple[SealedSegment | tuple[HotSegment, Block], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a start begins with."""
+
+    checkpoint: int
+    segments: tuple[HotSegment | SealedSegment, ...]
+
+
+class SnapshotStore:
+    """Writes and reads the snapshots of one generation in one folder."""
+
+    def __init__(self, folder: Path, generation_id: str) -> None:
+        self.folder = folder
+        self.checkpoint = 0
+        self._generation_id = generation_id
+        self._writing = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, dimension: int) -> Loaded:
+        """Read the newest snapshot; empty if there is none.
+
+        CorruptSnapshotError if it is damaged: `discard` it, and the record rebuilds everything.
+        """
+        path = self.folder / _MANIFEST
+        if not path.exists():
+            return Loaded(0, ())
+        try:
+            manifest = json.loads(path.read_text())
+            if manifest["version"] != _VERSION or manifest["generation"] != self._generation_id:
+                raise CorruptSnapshotError("the manifest is of another version or generation")
+            entries = [Entry(**entry) for entry in manifest["segments"]]
+            segments = tuple(self._read(entry, dimension) for entry in entries)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise CorruptSnapshotError(f"{type(error).__name__}: {error}") from error
+        self._entries = {entry.folder: entry for entry in entries}
+        self.checkpoint = manifest["checkpoint"]
+        self._remove_unlisted()
+        return Loaded(self.checkpoint, segments)
+
+    def discard(self) -> None:
+        """Remove all that is there."""
+        shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True)
+
+    def write(self, view: SnapshotView) -> int:
+        """Write a snapshot and return its checkpoint. Files that are unchanged stay."""
+        with self._writing:
+            entries = [self._write(segment) for segment in view.segments]
+            manifest = {
+                "version": _VERSION,
+                "generation": self._generation_id,
+                "checkpoint": view.checkpoint,
+                "segments": [asdict(entry) for entry in entries],
+            }
+            replace_file(self.folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
+            superseded = set(self._entries) - {entry.folder for entry in entries}
+            self._entries = {entry.folder: entry for entry in entries}
+            self.checkpoint = view.checkpoint
+            for name in superseded:
+                shutil.rmtree(self.folder / name)
+            return view.checkpoint
+
+    def _write(self, segment: SealedSegment | tuple[HotSegment, Block]) -> Entry:
+        if isinstance(segment, SealedSegment):
+            nprobe = segment.ann.nprobe if segment.ann else 0
+            return self._entry(segment.folder.name, segment.bucket, segment.ordinal, nprobe)
+        hot, block = segment
+        name = f"hot-{hot.ordinal:08d}-{len(block):08d}"
+        if name not in self._entries:
+            write_hot(self.folder / name, block)
+        return self._entry(name, hot.bucket, hot.ordinal, -1)
+
+    def _entry(self, name: str, bucket: int, ordinal: int, nprobe: int) -> Entry:
+        known = self._entries.get(name)
+        files = known.files if known else checksums(self.folder / name)
+        return Entry(name, bucket, ordinal, nprobe, files)
+
+    def _read(self, entry: Entry, dimension: int) -> HotSegment | SealedSegment:
+        folder = self.folder / entry.folder
+        if checksums(folder) != entry.files:
+            raise CorruptSnapshotError(f"{entry.folder} is not what was written")
+        if entry.nprobe < 0:
+            return read_hot(folder, entry.bucket, entry.ordinal, dimension)
+        return read_sealed(folder, entry.bucket, entry.ordinal, entry.nprobe)
+
+    def _remove_unlisted(self) -> None:
+        """Remove what a crash left between two manifests."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name not in self._entries:
+                shutil.rmtree(path)
