@@ -1,0 +1,217 @@
+"""One model thread behind a queue: texts that wait together are embedded together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.errors import UnavailableError
+from simsvc.domain.windows import pool_windows
+from simsvc.embed.cache import EmbeddingCache
+from simsvc.embed.engine import Cut, Engine
+from simsvc.embed.lexical import blended
+from simsvc.embed.packing import pack
+from simsvc.ports.embedder import Embedding, ModelInfo, Priority
+
+_STOP_PRIORITY = 1_000_000
+
+
+@dataclass(slots=True)
+class BatcherCounters:
+    """What the model thread did so far."""
+
+    batches: int = 0
+    texts: int = 0
+    windows: int = 0
+    tokens: int = 0
+    abandoned: int = 0
+
+
+@dataclass(order=True, slots=True)
+class _Job:
+    priority: int
+    number: int
+    key: bytes = field(compare=False)
+    text: str = field(compare=False)
+    done: asyncio.Future[Embedding] | None = field(compare=False)
+    # How many callers wait; 0 once all have left.
+    waiting: int = field(default=1, compare=False)
+
+
+class Batcher:
+    """See `Embedder`. `start` it on the event loop that will use it.
+
+    The queue is as long as the permits that ingest and look-ups hold allow.
+    """
+
+    def __init__(self, engine: Engine, budget: int, max_texts: int, cache: EmbeddingCache) -> None:
+        self._engine = engine
+        self._budget = budget
+        self._max_texts = max_texts
+        self._cache = cache
+        self._queue: queue.PriorityQueue[_Job] = queue.PriorityQueue()
+        self._in_flight: dict[bytes, _Job] = {}
+        self._number = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._failed = asyncio.Event()
+        self.counters = BatcherCounters()
+
+    @property
+    def info(self) -> ModelInfo:
+        """See `Embedder.info`."""
+        return self._engine.info
+
+    @property
+    def depth(self) -> int:
+        """Texts that wait for the model."""
+        return self._queue.qsize()
+
+    @property
+    def cache(self) -> EmbeddingCache:
+        """The cache of exact repeats."""
+        return self._cache
+
+    def start(self, prepare: Callable[[], None] | None = None) -> None:
+        """Start the model thread; it calls `prepare` first."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(
+            target=self._run, args=(prepare,), name="model", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the model thread after what is queued."""
+        if self._thread is not None:
+            self._queue.put(_Job(_STOP_PRIORITY, 0, b"", "", None))
+            self._thread.join()
+
+    async def embed(self, texts: Sequence[str], priority: Priority) -> list[Embedding]:
+        """See `Embedder.embed`."""
+        if self._failed.is_set():
+            raise UnavailableError("the model failed")
+        return list(await asyncio.gather(*(self._one(text, priority) for text in texts)))
+
+    async def watch(self) -> None:
+        """Wait for a failure of the model thread, and raise UnavailableError then."""
+        await self._failed.wait()
+        raise UnavailableError("the model failed")
+
+    async def _one(self, text: str, priority: Priority) -> Embedding:
+        key = self._cache.key(text)
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
+        job = self._in_flight.get(key)
+        if job is None or job.waiting == 0:
+            job = self._enqueue(key, text, priority)
+        else:
+            job.waiting += 1
+        if job.done is None:
+            raise UnavailableError("the model thread is stopping")
+        try:
+            return await asyncio.shield(job.done)
+        except asyncio.CancelledError:
+            job.waiting -= 1
+            raise
+
+    def _enqueue(self, key: bytes, text: str, priority: Priority) -> _Job:
+        if self._loop is None:
+            raise UnavailableError("the model thread was not started")
+        self._number += 1
+        job = _Job(priority, self._number, key, text, self._loop.create_future())
+        self._in_flight[key] = job
+        self._queue.put(job)
+        return job
+
+    def _run(self, prepare: Callable[[], None] | None) -> None:
+        if prepare:
+            prepare()
+        stop = False
+        while not stop:
+            jobs, stop = self._take()
+            wanted = [job for job in jobs if job.waiting]
+            self.counters.abandoned += len(jobs) - len(wanted)
+            if not jobs:
+                continue
+            try:
+                results = self._embed_now([job.text for job in wanted])
+            except BaseException:
+                self._call(self._fail_all, jobs)
+                raise
+            self._call(self._finish, jobs, wanted, results)
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        """Wait for a job, and take what else is there, the most urgent first."""
+        jobs = [self._queue.get()]
+        with contextlib.suppress(queue.Empty):
+            while len(jobs) < self._max_texts:
+                jobs.append(self._queue.get_nowait())
+        stop = any(job.done is None for job in jobs)
+        return [job for job in jobs if job.done is not None], stop
+
+    def _embed_now(self, texts: Sequence[str]) -> list[Embedding]:
+        cuts = self._engine.cut(texts) if texts else []
+        windows = [window for cut in cuts for window in cut.windows]
+        vectors = np.empty((len(windows), self.info.dimension), np.float32)
+        for batch in pack([window.tokens for window in windows], self._budget):
+            vectors[batch] = self._engine.encode([windows[i].text for i in batch])
+            self.counters.batches += 1
+        self.counters.texts += len(texts)
+        self.counters.windows += len(windows)
+        self.counters.tokens += sum(window.tokens for window in windows)
+        return _pooled(texts, cuts, vectors)
+
+    def _call(self, work: Callable[..., None], *args: object) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work, *args)
+
+    def _finish(
+        self, jobs: Sequence[_Job], wanted: Sequence[_Job], results: Sequence[Embedding]
+    ) -> None:
+        for job, embedding in zip(wanted, results, strict=True):
+            self._cache.put(job.key, embedding)
+            if job.done is not None and not job.done.done():
+                job.done.set_result(embedding)
+        for job in jobs:
+            if self._in_flight.get(job.key) is job:
+                del self._in_flight[job.key]
+            if job.done is not None and not job.done.done():
+                # Somebody joined after the thread had passed the job over.
+                self._requeue(job) if job.waiting else job.done.cancel()
+
+    def _requeue(self, job: _Job) -> None:
+        self._in_flight[job.key] = job
+        self._queue.put(job)
+
+    def _fail_all(self, jobs: Sequence[_Job]) -> None:
+        """Nothing is embedded any more: whoever waits is told."""
+        self._failed.set()
+        waiting = [*jobs, *self._in_flight.values()]
+        self._in_flight.clear()
+        for job in waiting:
+            if job.done is not None and not job.done.done():
+                job.done.set_exception(UnavailableError("the model failed"))
+
+
+def _pooled(
+    texts: Sequence[str], cuts: Sequence[Cut], vectors: npt.NDArray[np.float32]
+) -> list[Embedding]:
+    """Make one embedding of each text from the vectors of all windows (n, d)."""
+    embeddings = []
+    start = 0
+    for text, cut in zip(texts, cuts, strict=True):
+        end = start + len(cut.windows)
+        lengths = [window.tokens for window in cut.windows]
+        vector = vectors[start] if end == start + 1 else pool_windows(vectors[start:end], lengths)
+        vector = blended(vector, text, cut.known)
+        embeddings.append(Embedding(vector.copy(), cut.tokens, len(lengths), cut.capped))
+        start = end
+    return embeddings
