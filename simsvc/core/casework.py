@@ -1,0 +1,120 @@
+"""Reading campaigns: lists, single ones with their members, and the feed of changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+import numpy as np
+
+from simsvc.core.campaigns import CampaignBook
+from simsvc.core.feed import CampaignFeed
+from simsvc.core.lookup import Names
+from simsvc.core.membership import Membership
+from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
+from simsvc.domain.errors import NotFoundError
+from simsvc.domain.tokens import TokenSealer
+from simsvc.ports.index import VectorIndex
+from simsvc.ports.record import Record
+
+_REPRESENTATIVES = 10
+_LIST = "campaigns"
+_WATCH = "campaign events"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A campaign, what its members are called, and seqs of typical prompts."""
+
+    campaign: Campaign
+    names: Names
+    representatives: tuple[int, ...]
+
+
+class Casework:
+    """The use case behind the campaign calls."""
+
+    def __init__(
+        self,
+        record: Record,
+        index: VectorIndex,
+        book: CampaignBook,
+        membership: Membership,
+        feed: CampaignFeed,
+        sealer: TokenSealer,
+        readers: Executor,
+    ) -> None:
+        self._record = record
+        self._index = index
+        self._book = book
+        self._membership = membership
+        self._feed = feed
+        self._sealer = sealer
+        self._readers = readers
+
+    def check(self, account_id: str) -> tuple[str, ...]:
+        """Return the open campaigns of an account, from memory."""
+        return self._membership.check(account_id)
+
+    def campaigns_of(self, account: int) -> list[str]:
+        """Return the campaigns that an account is or was in."""
+        return self._book.of_account(account)
+
+    def page(
+        self, state: CampaignState | None, size: int, token: str
+    ) -> tuple[Sequence[Campaign], str]:
+        """Return a page of campaigns, latest update first, and the token of the next one.
+
+        A campaign that changes between two pages moves to the front and is not repeated.
+        """
+        query = f"{_LIST} {state}"
+        place = self._sealer.open(query, token, "page_token") if token else None
+        rest = [
+            c
+            for c in self._book.all()
+            if (state is None or c.state is state) and (place is None or _place(c) > place)
+        ]
+        page = rest[:size]
+        return page, self._sealer.seal(query, _place(page[-1])) if len(rest) > size else ""
+
+    async def case(self, campaign_id: str) -> CaseFile:
+        """Return all about one campaign. NotFoundError if there is none."""
+        campaign = self._book.get(campaign_id)
+        if campaign is None:
+            raise NotFoundError("campaign")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read_case, campaign)
+
+    async def watch(self, token: str) -> AsyncIterator[tuple[CampaignEvent, str]]:
+        """Yield changes after a resume token, each with the token to resume from after it."""
+        after = self._sealer.open(_WATCH, token, "resume_token")[0] if token else 0
+        async for event in self._feed.follow(after):
+            yield event, self._sealer.seal(_WATCH, [event.position])
+
+    def _read_case(self, campaign: Campaign) -> CaseFile:
+        organizations = {-m.actor for m in campaign.members.values() if m.actor < 0}
+        names = Names(
+            self._record.account_names(sorted(campaign.members)),
+            self._record.organization_names(sorted(organizations)),
+        )
+        return CaseFile(campaign, names, self._representatives(campaign))
+
+    def _representatives(self, campaign: Campaign) -> tuple[int, ...]:
+        """Return the most central prompts of each family, taking turns."""
+        samples = {e.family: e.seqs for e in campaign.evidence if e.seqs}
+        turns = zip_longest(*(self._central(seqs) for seqs in samples.values()))
+        seqs = [seq for seq in chain.from_iterable(turns) if seq is not None]
+        return tuple(seqs[:_REPRESENTATIVES])
+
+    def _central(self, seqs: Sequence[int]) -> list[int]:
+        vectors = self._index.vectors(seqs)
+        order = np.argsort(-(vectors @ vectors.sum(axis=0)), kind="stable")
+        # Prompts that retention has dropped have no vector.
+        return [seqs[i] for i in order.tolist() if vectors[i].any()]
+
+
+def _place(campaign: Campaign) -> list[int | str]:
+    return [-campaign.updated_at, campaign.campaign_id]

@@ -1,0 +1,172 @@
+"""The service over time: recovery at the start, then ticks, snapshots and retention."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+
+from simsvc.core.campaigns import CampaignBook
+from simsvc.core.detection import Detector
+from simsvc.core.membership import Membership
+from simsvc.core.sightings import Sighting
+from simsvc.core.writer import Writer
+from simsvc.domain.errors import UnavailableError
+from simsvc.domain.prompt import MICROSECONDS
+from simsvc.ports.clock import Clock
+from simsvc.ports.index import VectorIndex
+from simsvc.ports.publisher import Publisher
+from simsvc.ports.record import Record, ReplayBatch
+from simsvc.ports.snapshots import Snapshots
+
+_REPLAY_BATCH = 4096
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Seconds between the recurring jobs, and how long prompts are kept.
+
+    Prompts go by whole `bucket`s, as the index's segments do.
+    """
+
+    tick: float
+    snapshot: float
+    retention_check: float
+    retention: float
+    bucket: float
+
+
+def sightings_of(batch: ReplayBatch) -> Iterator[Sighting]:
+    """Return recorded prompts as the detector sees them."""
+    actors = np.where(
+        batch.rows["organization"] > 0, -batch.rows["organization"], batch.rows["account"]
+    )
+    rows = batch.rows
+    columns = [rows["seq"], rows["account"], actors, rows["observed_at"], rows["family"]]
+    lists = [column.tolist() for column in columns]
+    for seq, account, actor, at, family, text in zip(*lists, batch.payload_hashes, strict=True):
+        yield Sighting(seq, account, actor, at, family, text)
+
+
+class Lifecycle:
+    """Drives everything that is not a request."""
+
+    def __init__(
+        self,
+        record: Record,
+        index: VectorIndex,
+        snapshots: Snapshots,
+        detector: Detector,
+        book: CampaignBook,
+        membership: Membership,
+        writer: Writer,
+        publisher: Publisher,
+        clock: Clock,
+        schedule: Schedule,
+    ) -> None:
+        self._record = record
+        self._index = index
+        self._snapshots = snapshots
+        self._detector = detector
+        self._book = book
+        self._membership = membership
+        self._writer = writer
+        self._publisher = publisher
+        self._clock = clock
+        self._schedule = schedule
+        self.replayed = 0
+        self.ticks = 0
+
+    def recover(self) -> None:
+        """Bring index, detector and campaigns to where the record is. Writing thread."""
+        damage = self._snapshots.restore()
+        if damage:
+            _log.warning("snapshot_discarded", reason=damage)
+        checkpoint = self._index.stats().last_seq
+        for batch in self._record.replay(0, checkpoint, _REPLAY_BATCH, with_vectors=False):
+            self._detector.observe(sightings_of(batch))
+        last = self._record.last_seq()
+        for batch in self._record.replay(checkpoint, last, _REPLAY_BATCH, with_vectors=True):
+            self._index.add(batch.rows, batch.vectors)
+            self._detector.observe(sightings_of(batch))
+            self.replayed += len(batch.rows)
+        campaigns = self._record.campaigns()
+        self._book.load(campaigns)
+        self._membership.learn(campaigns)
+
+    def tick(self) -> int:
+        """Test what changed, record and publish the result; return the changes. Writing thread."""
+        findings = self._detector.tick(self._book.is_reported)
+        events = self._book.plan(findings, self._detector, self._clock.now())
+        self.ticks += 1
+        if not events:
+            return 0
+        try:
+            saved = self._record.save_campaigns(events)
+        except UnavailableError:
+            self._detector.test_again(finding.family for finding in findings)
+            raise
+        self._membership.learn(event.campaign for event in saved)
+        self._book.apply(saved)
+        self._publisher.publish(saved)
+        return len(saved)
+
+    def retain(self) -> int:
+        """Drop what is older than the retention time; return the prompts that went."""
+        bucket = int(self._schedule.bucket * MICROSECONDS)
+        oldest = self._clock.now() - int(self._schedule.retention * MICROSECONDS)
+        cutoff = oldest // bucket * bucket
+        gone = self._record.purge(cutoff)
+        self._index.drop_before(cutoff)
+        self._detector.forget(cutoff)
+        return gone
+
+    async def snapshot(self) -> int:
+        """Write a snapshot beside the traffic; return its checkpoint."""
+        write = await self._writer.call(self._snapshots.capture)
+        return await asyncio.to_thread(write)
+
+    async def run(self) -> None:
+        """Run all recurring jobs until cancelled."""
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(self._every(self._schedule.tick, lambda: self._write(self.tick)))
+            jobs.create_task(self._every(self._schedule.snapshot, self.snapshot))
+            every = self._schedule.retention_check
+            jobs.create_task(self._every(every, lambda: self._write(self.retain)))
+
+    async def _write(self, work: Callable[[], int]) -> None:
+        """Run a job that writes to the record; where it cannot now, the next round does."""
+        try:
+            await self._writer.call(work)
+        except UnavailableError:
+            self._writer.writable = False
+
+    async def _every(self, seconds: float, job: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await job()
+
+
+class WriteProbe:
+    """Finds out when a record that could not be written can be written again."""
+
+    def __init__(self, record: Record, writer: Writer, seconds: float) -> None:
+        self._record = record
+        self._writer = writer
+        self._seconds = seconds
+
+    async def run(self) -> None:
+        """Probe for as long as the record fails, forever."""
+        while True:
+            await asyncio.sleep(self._seconds)
+            if self._writer.writable:
+                continue
+            try:
+                await self._writer.call(self._record.check_writable)
+            except UnavailableError:
+                continue
+            self._writer.writable = True

@@ -1,0 +1,115 @@
+"""Prompts as the detector sees them, and a compact store of those that lead a family or may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.campaign import Member
+
+_MAX_TEXTS = 4096
+_SAMPLE = 16
+_LONE_DTYPE = np.dtype(
+    [("seq", "i8"), ("account", "i8"), ("actor", "i8"), ("observed_at", "i8"), ("text", "V16")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A recorded prompt; `family` is 0 where it has none, `text` is its payload's hash."""
+
+    seq: int
+    account: int
+    actor: int
+    observed_at: int
+    family: int
+    text: bytes
+
+
+@dataclass(slots=True)
+class Family:
+    """What is counted of one family of near-duplicates."""
+
+    members: dict[int, Member] = field(default_factory=dict)
+    texts: set[bytes] = field(default_factory=set)
+    prompts: int = 0
+    sample: list[int] = field(default_factory=list)
+
+    def add(self, seen: Sighting) -> None:
+        """Count a prompt."""
+        part = Member(seen.account, seen.actor, seen.observed_at, seen.observed_at, 1)
+        known = self.members.get(seen.account)
+        self.members[seen.account] = known.joined(part) if known else part
+        self.prompts += 1
+        if len(self.texts) < _MAX_TEXTS:
+            self.texts.add(seen.text)
+        if len(self.sample) < _SAMPLE:
+            self.sample.append(seen.seq)
+
+    def actors(self) -> set[int]:
+        """Return all that sent it, organisations collapsed."""
+        return {m.actor for m in self.members.values()}
+
+    def actors_since(self, start: int) -> set[int]:
+        """Return those that sent it at `start` (µs) or later."""
+        return {m.actor for m in self.members.values() if m.last_seen >= start}
+
+    def actors_before(self, start: int) -> set[int]:
+        """Return those that sent it before `start` (µs)."""
+        return {m.actor for m in self.members.values() if m.first_seen < start}
+
+    def text_share(self) -> float:
+        """Return distinct texts a prompt, of the first few thousand where there are more."""
+        return len(self.texts) / max(1, min(self.prompts, _MAX_TEXTS))
+
+
+class LonePrompts:
+    """Prompts without a family, 48 bytes each, by ascending seq: any may yet lead one."""
+
+    def __init__(self) -> None:
+        self._rows = np.empty(1024, _LONE_DTYPE)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, seen: Sighting) -> None:
+        """Keep a prompt; its seq is above all that were added before."""
+        if self._count == len(self._rows):
+            self._rows = np.resize(self._rows, 2 * self._count)
+        self._rows[self._count] = (
+            seen.seq,
+            seen.account,
+            seen.actor,
+            seen.observed_at,
+            seen.text,
+        )
+        self._count += 1
+
+    def find(self, seq: int) -> Sighting | None:
+        """Return the prompt with this seq."""
+        at = int(np.searchsorted(self._seqs(), seq))
+        if at == self._count or self._rows["seq"][at] != seq:
+            return None
+        row = self._rows[at]
+        return Sighting(
+            seq,
+            int(row["account"]),
+            int(row["actor"]),
+            int(row["observed_at"]),
+            0,
+            bytes(row["text"]),
+        )
+
+    def forget(self, before: int) -> None:
+        """Drop those observed before this time (µs)."""
+        live = self._rows[: self._count]
+        kept = live[live["observed_at"] >= before]
+        self._count = len(kept)
+        self._rows = np.resize(kept, max(1024, 2 * len(kept))) if len(kept) else self._rows
+
+    def _seqs(self) -> npt.NDArray[np.int64]:
+        seqs: npt.NDArray[np.int64] = self._rows["seq"][: self._count]
+        return seqs

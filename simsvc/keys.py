@@ -1,0 +1,47 @@
+"""The secret keys: from the settings, or made once and kept in the data folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from pathlib import Path
+
+from simsvc.domain.pseudonyms import Keyring
+from simsvc.settings import Settings, decode_key
+
+_FILE = "keys.json"
+_MADE = "made"
+
+
+def keyring(settings: Settings) -> Keyring:
+    """Return the pseudonym keys of the settings, or one that this data folder keeps."""
+    if settings.pseudonym_keys:
+        keys = {key_id: decode_key(key) for key_id, key in settings.pseudonym_keys.items()}
+        return Keyring(keys, settings.pseudonym_key_id)
+    return Keyring({_MADE: _made_key(settings.data_dir)}, _MADE)
+
+
+def token_key(settings: Settings) -> bytes:
+    """Return the key of page tokens, derived so that it is the same after a restart."""
+    if settings.pseudonym_keys:
+        secret = decode_key(settings.pseudonym_keys[settings.pseudonym_key_id])
+    else:
+        secret = _made_key(settings.data_dir)
+    return hmac.digest(secret, b"page tokens", hashlib.sha256)
+
+
+def _made_key(folder: Path) -> bytes:
+    path = folder / _FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps({_MADE: base64.b64encode(secrets.token_bytes(32)).decode()})
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    return base64.b64decode(json.loads(path.read_text())[_MADE])

@@ -1,0 +1,230 @@
+"""Every setting, with its default. Environment variables (SIMSVC_…) win over the TOML file."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from simsvc.core.access import Role
+from simsvc.domain.validation import Limits
+
+_DAY = 86400.0
+CONFIG_FILE = "SIMSVC_CONFIG"
+
+
+def _is_key(value: SecretStr) -> SecretStr:
+    if len(decode_key(value)) != 32:
+        raise ValueError("must be 32 bytes in base64")
+    return value
+
+
+def decode_key(value: SecretStr) -> bytes:
+    """Return the bytes of a key given in base64."""
+    return base64.b64decode(value.get_secret_value(), validate=True)
+
+
+Key = Annotated[SecretStr, AfterValidator(_is_key)]
+
+
+class Token(BaseModel):
+    """A bearer token that the server knows, by its hash."""
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    roles: frozenset[Role] = Field(min_length=1)
+
+
+class Settings(BaseSettings):
+    """The settings of a server. Times are in seconds, sizes in bytes of UTF-8."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SIMSVC_", env_nested_delimiter="__", extra="forbid"
+    )
+
+    listen: str = Field("127.0.0.1:50551", description="Address of the gRPC server, host:port.")
+    metrics_listen: str = Field(
+        "127.0.0.1:9551", description='Address of the Prometheus metrics; "" for none.'
+    )
+    data_dir: Path = Field(
+        Path("data"), description="Folder of the embedded record, the index and made-up keys."
+    )
+    record_url: str = Field(
+        "", description="SQLAlchemy URL of the record; empty: SQLite in `data_dir`."
+    )
+    reflection: bool = Field(False, description="Serve gRPC reflection, without a token.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged."
+    )
+    log_format: Literal["json", "text"] = Field("json", description="How log lines look.")
+    otlp_endpoint: str = Field(
+        "", description="Where OpenTelemetry traces go (extra `otel`); empty: nowhere."
+    )
+
+    tls_certificate: Path | None = Field(
+        None, description="PEM chain; with `tls_key` turns TLS on."
+    )
+    tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM authorities of client certificates; set: mutual TLS."
+    )
+    tokens: list[Token] = Field(
+        default_factory=list,
+        description="Bearer tokens as {name, sha256, roles}; `simsvc token` makes one. "
+        "None: open to all, on loopback only.",
+    )
+
+    pseudonym_keys: dict[str, Key] = Field(
+        default_factory=dict,
+        description="HMAC keys by id, 32 bytes in base64. None: one is made, kept in `data_dir`.",
+    )
+    pseudonym_key_id: str = Field("", description="The key that new hashes are made with.")
+    keep_raw_ids: bool = Field(False, description="Keep raw account ids beside their hashes.")
+    text_storage: Literal["plain", "encrypted", "off"] = Field(
+        "plain", description="How prompt texts are stored."
+    )
+    text_keys: dict[str, Key] = Field(
+        default_factory=dict, description="AES-256-GCM keys by id, 32 bytes in base64."
+    )
+    text_key_id: str = Field("", description="The key that new texts are encrypted with.")
+
+    model: str = Field(
+        "all-MiniLM-L6-v2",
+        description="The bundled model, any sentence-transformers id, or a folder.",
+    )
+    model_sha256: str = Field(
+        "", description="SHA-256 that the weights must have; the bundled model's is known."
+    )
+    model_dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Number format of the model's weights."
+    )
+    max_windows: int = Field(
+        16, ge=1, description="Windows embedded of a long prompt; more are spread over its length."
+    )
+    model_threads: int = Field(
+        0, ge=0, description="Cores for the model; 0: as many as the process may use."
+    )
+    batch_tokens: int = Field(4096, ge=1, description="Padded tokens in one pass of the model.")
+    batch_texts: int = Field(32, ge=1, description="Texts taken from the queue at once.")
+    cache_texts: int = Field(
+        20_000, ge=1, description="Embeddings kept in memory for exact repeats."
+    )
+
+    in_flight_prompts: int = Field(
+        2048, ge=1, description="Prompts admitted and not answered; more are shed."
+    )
+    in_flight_lookups: int = Field(64, ge=1, description="The same for look-ups.")
+    group_prompts: int = Field(512, ge=1, description="Prompts in one transaction at the most.")
+    limit_batch_prompts: int = Field(512, ge=1, description="Prompts in one batch call.")
+    limit_prompt_bytes: int = Field(512 * 1024, ge=1, description="Text of one prompt.")
+    limit_messages: int = Field(1024, ge=1, description="Messages in one prompt.")
+    limit_id_bytes: int = Field(256, ge=1, description="An id or a model name.")
+    limit_attributes: int = Field(32, ge=0, description="Attributes of one prompt.")
+    limit_attribute_bytes: int = Field(256, ge=1, description="A key or value of an attribute.")
+    limit_page_size: int = Field(200, ge=1, description="Items in one page.")
+    limit_check_accounts: int = Field(1024, ge=1, description="Accounts in one check.")
+    limit_request_bytes: int = Field(32 * 1024 * 1024, ge=1, description="One gRPC message.")
+    clock_skew: float = Field(300.0, ge=0, description="How far `observed_at` may be ahead.")
+
+    retention: float = Field(90 * _DAY, gt=0, description="How long prompts are kept.")
+    segment_span: float = Field(_DAY, gt=0, description="Traffic time in one index segment.")
+    segment_prompts: int = Field(32_768, ge=16, description="Prompts at which it is sealed.")
+    ann_prompts: int = Field(
+        4096, ge=16, description="Prompts from which a sealed segment is searched approximately."
+    )
+    recall: float = Field(
+        0.97, gt=0, le=1, description="Recall@10 that a sealed segment is tuned to."
+    )
+    search_threads: int = Field(2, ge=1, description="Look-ups that run at once.")
+    search_similarity: float = Field(
+        0.6, ge=-1, le=1, description="Minimum similarity of a look-up that names none."
+    )
+    snapshot_every: float = Field(300.0, gt=0, description="Time between index snapshots.")
+    retention_every: float = Field(3600.0, gt=0, description="Time between retention runs.")
+
+    family_similarity: float = Field(
+        0.85, ge=-1, le=1, description="Cosine from which two prompts are near-duplicates."
+    )
+    leader_similarity: float = Field(
+        0.80, ge=-1, le=1, description="Cosine to a family's first prompt that joining it takes."
+    )
+    family_neighbours: int = Field(8, ge=1, description="Neighbours looked at on arrival.")
+    detection_window: float = Field(7 * _DAY, gt=0, description="Window in which accounts count.")
+    detection_history: float = Field(
+        7 * _DAY, ge=0, description="Traffic before the window that popularity should rest on."
+    )
+    detection_min_accounts: int = Field(
+        10, ge=2, description="Fewest accounts of a campaign, organisations collapsed."
+    )
+    detection_alpha: float = Field(
+        1e-3, gt=0, lt=1, description="Chance of one false report among a window's families."
+    )
+    detection_text_share: float = Field(
+        0.5, ge=0, le=1, description="Distinct texts a prompt, below which it is one copied prompt."
+    )
+    detection_tick: float = Field(5.0, gt=0, description="Time between detection ticks.")
+    campaign_overlap: float = Field(
+        0.5, gt=0, le=1, description="Shared part of the smaller group that joins two groups."
+    )
+    campaign_quiet_after: float = Field(
+        14 * _DAY, gt=0, description="Traffic time without news after which a campaign is quiet."
+    )
+    drain: float = Field(30.0, gt=0, description="Time to finish what is under way on SIGTERM.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.tls_client_ca is not None and self.tls_key is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        if self.pseudonym_keys and self.pseudonym_key_id not in self.pseudonym_keys:
+            raise ValueError("pseudonym_key_id must name one of pseudonym_keys")
+        if self.text_storage == "encrypted" and self.text_key_id not in self.text_keys:
+            raise ValueError("text_key_id must name one of text_keys")
+        if self.limit_batch_prompts > self.in_flight_prompts:
+            raise ValueError("limit_batch_prompts must not be above in_flight_prompts")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what was passed, then the environment, then the TOML file in SIMSVC_CONFIG."""
+        sources = (init_settings, env_settings)
+        path = os.environ.get(CONFIG_FILE)
+        if not path:
+            return sources
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{CONFIG_FILE} names a file that is not there")
+        return (*sources, TomlConfigSettingsSource(settings_cls, path))
+
+    @property
+    def limits(self) -> Limits:
+        """Return the bounds on requests."""
+        return Limits(
+            batch_prompts=self.limit_batch_prompts,
+            prompt_bytes=self.limit_prompt_bytes,
+            messages=self.limit_messages,
+            id_bytes=self.limit_id_bytes,
+            attributes=self.limit_attributes,
+            attribute_bytes=self.limit_attribute_bytes,
+            page_size=self.limit_page_size,
+            check_accounts=self.limit_check_accounts,
+            in_flight_prompts=self.in_flight_prompts,
+            retention=self.retention,
+            clock_skew=self.clock_skew,
+        )
