@@ -1,0 +1,1 @@
+"""Batch jobs over the record and the index."""

@@ -1,0 +1,34 @@
+"""Rebuilds the index snapshot from the vectors in the record, without embedding anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from simsvc.ports.index import VectorIndex
+from simsvc.ports.record import Record
+from simsvc.ports.snapshots import Snapshots
+
+_BATCH = 4096
+
+
+class Rebuildable(VectorIndex, Snapshots, Protocol):
+    """An index that can be filled and written."""
+
+    def finish_sealing(self) -> None:
+        """Wait for segments that are being sealed."""
+        ...
+
+
+def rebuild(record: Record, index: Rebuildable, progress: Callable[[int, int], None]) -> int:
+    """Fill an empty index from the record and write its snapshot; return the prompts in it.
+
+    `progress` is told the seq that was reached and the last one there is.
+    """
+    last = record.last_seq()
+    for batch in record.replay(0, last, _BATCH, with_vectors=True):
+        index.add(batch.rows, batch.vectors)
+        progress(int(batch.rows["seq"][-1]), last)
+    index.finish_sealing()
+    index.capture()()
+    return index.stats().prompts

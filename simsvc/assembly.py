@@ -1,0 +1,229 @@
+"""Half of the composition root: the parts of a server, made from its settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+
+from simsvc import __version__
+from simsvc.core.admission import Admission
+from simsvc.core.campaigns import CampaignBook, CampaignRule
+from simsvc.core.casework import Casework
+from simsvc.core.clock import SystemClock
+from simsvc.core.commit import Committer
+from simsvc.core.detection import DetectionRule, Detector
+from simsvc.core.families import FamilyAssigner, FamilyRule
+from simsvc.core.feed import CampaignFeed
+from simsvc.core.ingest import Ingest
+from simsvc.core.lifecycle import Lifecycle, Schedule
+from simsvc.core.lookup import Lookup
+from simsvc.core.membership import Membership
+from simsvc.core.status import Status
+from simsvc.core.writer import Writer
+from simsvc.domain.prompt import MICROSECONDS
+from simsvc.domain.tokens import TokenSealer
+from simsvc.embed.batcher import Batcher
+from simsvc.embed.cache import EmbeddingCache
+from simsvc.embed.engine import TorchEngine
+from simsvc.embed.weights import model_source
+from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.snapshot import SnapshotStore
+from simsvc.keys import keyring, token_key
+from simsvc.ports.embedder import ModelInfo
+from simsvc.ports.generation import generation_id
+from simsvc.record.open import open_record
+from simsvc.record.sql import SqlRecord
+from simsvc.settings import Settings
+
+# FAISS would start a pool of threads in each of ours: parallelism is between searches, not within.
+_ONE_CORE: dict[str, Any] = {"initializer": faiss.omp_set_num_threads, "initargs": (1,)}
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """The threads beside the event loop and the model's."""
+
+    readers: ThreadPoolExecutor
+    writing: ThreadPoolExecutor
+    sealing: ThreadPoolExecutor
+
+    @classmethod
+    def start(cls, readers: int) -> Threads:
+        """Make the pools; a thread starts with its first task."""
+        return cls(
+            ThreadPoolExecutor(readers, "read", **_ONE_CORE),
+            ThreadPoolExecutor(1, "write", **_ONE_CORE),
+            ThreadPoolExecutor(1, "seal", **_ONE_CORE),
+        )
+
+    def shutdown(self) -> None:
+        """Finish what is under way."""
+        for pool in (self.sealing, self.readers, self.writing):
+            pool.shutdown()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything behind the RPCs."""
+
+    record: SqlRecord
+    batcher: Batcher
+    index: SegmentedIndex
+    writer: Writer
+    admission: Admission
+    ingest: Ingest
+    lookup: Lookup
+    casework: Casework
+    status: Status
+    lifecycle: Lifecycle
+    feed: CampaignFeed
+    threads: Threads
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+        self.batcher.stop()
+        self.threads.shutdown()
+        self.index.finish_sealing()
+        self.record.close()
+
+
+def build_service(settings: Settings) -> Service:
+    """Load the model, open the record and wire all parts. Call on the event loop."""
+    engine = make_engine(settings)
+    batcher = _batcher(settings, engine)
+    model = engine.info
+    record = open_record(settings, model)
+    threads = Threads.start(settings.search_threads)
+    index = make_index(settings, model, threads.sealing)
+    detector = Detector(_detection_rule(settings))
+    book = CampaignBook(_campaign_rule(settings), generation_id(model))
+    ring, clock = keyring(settings), SystemClock()
+    membership = Membership(record, book, ring)
+    assigner = FamilyAssigner(index, _family_rule(settings))
+    committer = Committer(record, index, assigner, detector, book)
+    writer = Writer(committer, threads.writing, settings.group_prompts)
+    feed = CampaignFeed(record, threads.readers)
+    sealer = TokenSealer(token_key(settings))
+    admission = Admission(settings.in_flight_prompts)
+    lookups = Admission(settings.in_flight_lookups)
+    readers = threads.readers
+    return Service(
+        record=record,
+        batcher=batcher,
+        index=index,
+        writer=writer,
+        admission=admission,
+        ingest=Ingest(
+            record, batcher, writer, admission, ring, clock, readers,
+            keep_raw_ids=settings.keep_raw_ids,
+        ),
+        lookup=Lookup(record, index, batcher, writer, ring, sealer, clock, readers, lookups),
+        casework=Casework(record, index, book, membership, feed, sealer, readers),
+        status=Status(
+            __version__, model, settings.limits, index, index, writer, detector, book,
+            record.last_seq(),
+        ),
+        lifecycle=Lifecycle(
+            record, index, index, detector, book, membership, writer, feed, clock,
+            _schedule(settings),
+        ),
+        feed=feed,
+        threads=threads,
+    )  # fmt: skip
+
+
+def readings(service: Service) -> dict[str, Callable[[], float]]:
+    """Say where each number of `telemetry.metrics.READINGS` is read."""
+    s, counters = service, service.ingest.counters
+    embedded = s.batcher.counters
+    return {
+        "in_flight_prompts": lambda: s.admission.in_use,
+        "embed_queue_texts": lambda: s.batcher.depth,
+        "write_queue_prompts": lambda: s.writer.depth,
+        "index_prompts": lambda: s.index.stats().prompts,
+        "index_segments": lambda: s.index.stats().segments,
+        "index_lag_prompts": s.status.index_lag,
+        "snapshot_checkpoint": s.status.snapshot_checkpoint,
+        "record_writable": lambda: s.writer.writable,
+        "accounts": lambda: s.status.detection().accounts,
+        "families": lambda: s.status.detection().families,
+        "open_campaigns": lambda: s.status.detection().open_campaigns,
+        "prompts_observed_total": lambda: counters.observed,
+        "requests_repeated_total": lambda: counters.repeated_requests,
+        "texts_repeated_total": lambda: counters.repeated_texts + s.batcher.cache.hits,
+        "prompts_capped_total": lambda: counters.capped,
+        "prompts_abandoned_total": lambda: embedded.abandoned,
+        "commits_total": lambda: s.writer.commits,
+        "embed_batches_total": lambda: embedded.batches,
+        "embed_texts_total": lambda: embedded.texts,
+        "embed_windows_total": lambda: embedded.windows,
+        "embed_tokens_total": lambda: embedded.tokens,
+        "ticks_total": lambda: s.lifecycle.ticks,
+    }
+
+
+def make_engine(settings: Settings) -> TorchEngine:
+    """Load the model of the settings."""
+    return TorchEngine(
+        model_source(settings.model, settings.model_sha256),
+        max_windows=settings.max_windows,
+        dtype=settings.model_dtype,
+        threads=settings.model_threads or len(os.sched_getaffinity(0)),
+    )
+
+
+def _batcher(settings: Settings, engine: TorchEngine) -> Batcher:
+    cache = EmbeddingCache(settings.cache_texts)
+    batcher = Batcher(engine, settings.batch_tokens, settings.batch_texts, cache)
+    batcher.start(engine.use_this_thread)
+    return batcher
+
+
+def make_index(settings: Settings, model: ModelInfo, sealing: Executor) -> SegmentedIndex:
+    """Return the index of the settings, empty until it is restored."""
+    rule = SegmentRule(
+        bucket=int(settings.segment_span * MICROSECONDS),
+        size=settings.segment_prompts,
+        ann_from=settings.ann_prompts,
+        recall=settings.recall,
+    )
+    generation = generation_id(model)
+    store = SnapshotStore(settings.data_dir / "index" / generation, generation)
+    return SegmentedIndex(model.dimension, rule, store, sealing)
+
+
+def _family_rule(settings: Settings) -> FamilyRule:
+    return FamilyRule(
+        settings.family_similarity, settings.leader_similarity, settings.family_neighbours
+    )
+
+
+def _detection_rule(settings: Settings) -> DetectionRule:
+    return DetectionRule(
+        min_accounts=settings.detection_min_accounts,
+        window=int(settings.detection_window * MICROSECONDS),
+        alpha=settings.detection_alpha,
+        min_text_share=settings.detection_text_share,
+        history=int(settings.detection_history * MICROSECONDS),
+    )
+
+
+def _campaign_rule(settings: Settings) -> CampaignRule:
+    return CampaignRule(
+        settings.campaign_overlap, int(settings.campaign_quiet_after * MICROSECONDS)
+    )
+
+
+def _schedule(settings: Settings) -> Schedule:
+    return Schedule(
+        tick=settings.detection_tick,
+        snapshot=settings.snapshot_every,
+        retention_check=settings.retention_every,
+        retention=settings.retention,
+        bucket=settings.segment_span,
+    )

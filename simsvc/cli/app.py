@@ -1,0 +1,39 @@
+"""The commands, except those that `main` adds because they need all parts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from simsvc.cli.settings_table import settings_table
+from simsvc.core.access import Role, new_token, token_hash
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _root() -> None:
+    """Find coordinated data set extraction in the prompts of a model API."""
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Who will hold it; shown in the audit.")],
+    role: Annotated[list[Role], typer.Option(help="What it is for; may be repeated.")],
+) -> None:
+    """Make a bearer token: once for its holder, and as a setting that holds only its hash."""
+    secret = new_token()
+    typer.echo(f"token (give it to its holder, it is not stored): {secret}\n")
+    typer.echo("setting (in the file that SIMSVC_CONFIG names):")
+    typer.echo("[[tokens]]")
+    typer.echo(f'name = "{name}"')
+    typer.echo(f'sha256 = "{token_hash(secret)}"')
+    roles = ", ".join(f'"{item}"' for item in role)
+    typer.echo(f"roles = [{roles}]")
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """Print every setting with its default, as a Markdown table."""
+    typer.echo(settings_table())

@@ -1,0 +1,96 @@
+"""CampaignService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from simsvc.core.casework import Casework
+from simsvc.domain.campaign import CampaignState
+from simsvc.domain.errors import InvalidError, Violation
+from simsvc.domain.validation import Limits, id_violations
+from simsvc.rpc.convert import campaign_message, member_message, timestamp
+from simsvc.rpc.guard import Context
+from simsvc.rpc.search import page_size
+from simsvc.v1 import campaigns_pb2, campaigns_pb2_grpc
+
+_DEFAULT_PAGE = 50
+_STATES = frozenset(int(state) for state in CampaignState)
+
+
+class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
+    """See campaigns.proto."""
+
+    def __init__(self, casework: Casework, limits: Limits) -> None:
+        self._casework = casework
+        self._limits = limits
+
+    async def ListCampaigns(
+        self, request: campaigns_pb2.ListCampaignsRequest, context: Context
+    ) -> campaigns_pb2.ListCampaignsResponse:
+        """See campaigns.proto."""
+        size = page_size(request.page_size, "page_size", _DEFAULT_PAGE, self._limits.page_size)
+        page, token = self._casework.page(_state(request.state), size, request.page_token)
+        return campaigns_pb2.ListCampaignsResponse(
+            campaigns=map(campaign_message, page), next_page_token=token
+        )
+
+    async def GetCampaign(
+        self, request: campaigns_pb2.GetCampaignRequest, context: Context
+    ) -> campaigns_pb2.Campaign:
+        """See campaigns.proto."""
+        wrong = id_violations("campaign_id", request.campaign_id, self._limits)
+        if wrong:
+            raise InvalidError(wrong)
+        case = await self._casework.case(request.campaign_id)
+        message = campaign_message(case.campaign)
+        members = sorted(case.campaign.members.values(), key=lambda m: (-m.prompts, m.account))
+        message.members.extend(member_message(m, case.names) for m in members)
+        message.representative_prompt_ids.extend(str(seq) for seq in case.representatives)
+        return message
+
+    async def WatchCampaigns(
+        self, request: campaigns_pb2.WatchCampaignsRequest, context: Context
+    ) -> AsyncIterator[campaigns_pb2.WatchCampaignsResponse]:
+        """See campaigns.proto."""
+        async for event, token in self._casework.watch(request.resume_token):
+            yield campaigns_pb2.WatchCampaignsResponse(
+                change=campaigns_pb2.CampaignChange.ValueType(event.change),
+                campaign=campaign_message(event.campaign),
+                change_time=timestamp(event.at),
+                resume_token=token,
+            )
+
+    async def CheckAccounts(
+        self, request: campaigns_pb2.CheckAccountsRequest, context: Context
+    ) -> campaigns_pb2.CheckAccountsResponse:
+        """See campaigns.proto."""
+        self._check_ids(request)
+        response = campaigns_pb2.CheckAccountsResponse()
+        for account_id in request.account_ids:
+            campaigns = self._casework.check(account_id)
+            response.results.add(in_open_campaign=bool(campaigns), campaign_ids=campaigns)
+        return response
+
+    def _check_ids(self, request: campaigns_pb2.CheckAccountsRequest) -> None:
+        ids, limit = request.account_ids, self._limits.check_accounts
+        if not ids:
+            raise InvalidError([Violation("account_ids", "REQUIRED", "must hold at least one id")])
+        if len(ids) > limit:
+            raise InvalidError(
+                [Violation("account_ids", "TOO_MANY", f"holds more than {limit} ids")]
+            )
+        wrong = [
+            violation
+            for i, account_id in enumerate(ids)
+            for violation in id_violations(f"account_ids[{i}]", account_id, self._limits)
+        ]
+        if wrong:
+            raise InvalidError(wrong)
+
+
+def _state(value: int) -> CampaignState | None:
+    if not value:
+        return None
+    if value not in _STATES:
+        raise InvalidError([Violation("state", "UNKNOWN_STATE", f"unknown state {value}")])
+    return CampaignState(value)

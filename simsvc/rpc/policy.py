@@ -1,0 +1,46 @@
+"""Which roles may call what. A method that is not here may be called by nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from simsvc.core.access import ALL_ROLES, Role
+from simsvc.v1 import campaigns_pb2, info_pb2, ingest_pb2, search_pb2
+
+_INGEST = frozenset({Role.INGEST})
+_READ = frozenset({Role.ANALYST, Role.REVIEWER})
+_CHECK = _READ | _INGEST
+_OVERVIEW = _READ | {Role.OPERATOR}
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Who may call a method, what it takes, and which repeated field's items fail singly."""
+
+    roles: frozenset[Role]
+    request: type[Message]
+    items: str = ""
+
+
+INGEST, SEARCH, CAMPAIGNS, INFO = (
+    f"simsvc.v1.{name}Service" for name in ("Ingest", "Search", "Campaign", "Info")
+)
+SERVICES = (INGEST, SEARCH, CAMPAIGNS, INFO)
+
+METHODS = {
+    f"/{INGEST}/ObservePrompt": Method(_INGEST, ingest_pb2.ObservePromptRequest),
+    f"/{INGEST}/BatchObservePrompts": Method(
+        _INGEST, ingest_pb2.BatchObservePromptsRequest, "prompts"
+    ),
+    f"/{INGEST}/StreamPrompts": Method(_INGEST, ingest_pb2.StreamPromptsRequest),
+    f"/{SEARCH}/SearchPrompts": Method(_READ, search_pb2.SearchPromptsRequest),
+    f"/{SEARCH}/GetPrompt": Method(_READ, search_pb2.GetPromptRequest),
+    f"/{SEARCH}/GetAccount": Method(_READ, search_pb2.GetAccountRequest),
+    f"/{CAMPAIGNS}/ListCampaigns": Method(_OVERVIEW, campaigns_pb2.ListCampaignsRequest),
+    f"/{CAMPAIGNS}/GetCampaign": Method(_READ, campaigns_pb2.GetCampaignRequest),
+    f"/{CAMPAIGNS}/WatchCampaigns": Method(_READ, campaigns_pb2.WatchCampaignsRequest),
+    f"/{CAMPAIGNS}/CheckAccounts": Method(_CHECK, campaigns_pb2.CheckAccountsRequest),
+    f"/{INFO}/GetServerInfo": Method(ALL_ROLES, info_pb2.GetServerInfoRequest),
+}

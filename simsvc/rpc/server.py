@@ -1,0 +1,129 @@
+"""The gRPC server: address, TLS, channel options, services."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from simsvc.rpc.campaigns import CampaignServicer
+from simsvc.rpc.info import InfoServicer
+from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.policy import INGEST, SERVICES
+from simsvc.rpc.search import SearchServicer
+from simsvc.v1 import campaigns_pb2_grpc, info_pb2_grpc, ingest_pb2_grpc, search_pb2_grpc
+
+# The client's keepalive (simsvc.client) pings every 30 s, which this allows for.
+_KEEPALIVE = [
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class UnsafeAddressError(Exception):
+    """The server would be open to a network without TLS and tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files; `client_ca` turns mutual TLS on."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Servicers:
+    """The services of this project."""
+
+    ingest: IngestServicer
+    search: SearchServicer
+    campaigns: CampaignServicer
+    info: InfoServicer
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Register all of them."""
+        ingest_pb2_grpc.add_IngestServiceServicer_to_server(self.ingest, server)
+        search_pb2_grpc.add_SearchServiceServicer_to_server(self.search, server)
+        campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
+        info_pb2_grpc.add_InfoServiceServicer_to_server(self.info, server)
+
+
+class Health:
+    """grpc.health.v1, by service and for the whole ("")."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+
+    async def set(self, *, ready: bool, writable: bool) -> None:
+        """Tell what can be done. Look-ups need a record that can be written: they are audited."""
+        state = _SERVING if ready and writable else _NOT_SERVING
+        for service in ("", *SERVICES):
+            reads_only = service not in ("", INGEST, SERVICES[1])
+            await self._servicer.set(service, _SERVING if ready and reads_only else state)
+
+
+def check_address(address: str, *, tls: bool, tokens: bool) -> None:
+    """Refuse to listen beyond this machine without TLS and tokens."""
+    if not is_loopback(address) and not (tls and tokens):
+        missing = " and ".join(
+            name for name, there in (("TLS", tls), ("tokens", tokens)) if not there
+        )
+        raise UnsafeAddressError(f"{address} is not a loopback address: set up {missing} first")
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def make_server(
+    interceptors: Sequence[grpc.aio.ServerInterceptor], request_bytes: int
+) -> grpc.aio.Server:
+    """Return a server without services."""
+    options = [
+        *_KEEPALIVE,
+        ("grpc.max_receive_message_length", request_bytes),
+        ("grpc.so_reuseport", 0),
+    ]
+    return grpc.aio.server(interceptors=interceptors, options=options)
+
+
+def add_reflection(server: grpc.aio.Server) -> None:
+    """Let tools like grpcurl find the contract."""
+    names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+
+
+def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
+    """Bind the address and return the port. OSError-like RuntimeError if it is taken."""
+    if tls is None:
+        return server.add_insecure_port(address)
+    client_ca = tls.client_ca.read_bytes() if tls.client_ca else None
+    credentials = grpc.ssl_server_credentials(
+        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
+        root_certificates=client_ca,
+        require_client_auth=client_ca is not None,
+    )
+    return server.add_secure_port(address, credentials)

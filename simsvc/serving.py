@@ -1,0 +1,101 @@
+"""The life of a server process: listen, recover, serve, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+import grpc.aio
+import structlog
+
+from simsvc.core.feed import CampaignFeed
+from simsvc.core.lifecycle import Lifecycle, WriteProbe
+from simsvc.core.writer import Writer
+from simsvc.rpc.guard import Readiness
+from simsvc.rpc.server import Health
+
+_HEALTH_EVERY = 0.5
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running server consists of. `close` lets go of everything at the end."""
+
+    server: grpc.aio.Server
+    health: Health
+    readiness: Readiness
+    writer: Writer
+    lifecycle: Lifecycle
+    probe: WriteProbe
+    feed: CampaignFeed
+    watch_model: Callable[[], Coroutine[None, None, None]]
+    close: Callable[[], None]
+
+
+async def serve_until_signalled(parts: Parts, address: str, drain: float) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises whatever stops the writer or a recurring job: the process then ends with an error, and
+    the next one replays the record.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await parts.server.start()
+    await parts.health.set(ready=False, writable=True)
+    _log.info("listening", address=address)
+    writing = asyncio.create_task(parts.writer.run(), name="writer")
+    tasks = [writing]
+    try:
+        await _recover(parts)
+        parts.readiness.reason = ""
+        _log.info("serving", address=address)
+        tasks += [
+            asyncio.create_task(parts.lifecycle.run(), name="lifecycle"),
+            asyncio.create_task(parts.probe.run(), name="probe"),
+            asyncio.create_task(_tell_health(parts), name="health"),
+            asyncio.create_task(parts.watch_model(), name="model"),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks[1:]:
+            task.cancel()
+        await _drain(parts, writing, drain)
+
+
+async def _recover(parts: Parts) -> None:
+    started = time.monotonic()
+    await parts.writer.call(parts.lifecycle.recover)
+    seconds = round(time.monotonic() - started, 3)
+    _log.info("recovered", seconds=seconds, replayed=parts.lifecycle.replayed)
+
+
+async def _tell_health(parts: Parts) -> None:
+    while True:
+        await parts.health.set(ready=not parts.readiness.reason, writable=parts.writer.writable)
+        await asyncio.sleep(_HEALTH_EVERY)
+
+
+async def _drain(parts: Parts, writing: asyncio.Task[None], seconds: float) -> None:
+    """Answer what was taken, commit it, write a snapshot, let go."""
+    _log.info("draining")
+    parts.readiness.reason = "the server is shutting down"
+    await parts.health.set(ready=False, writable=True)
+    parts.feed.close()
+    await parts.server.stop(seconds)
+    failed = writing.done()
+    if not failed:
+        parts.writer.close()
+        await writing
+        await parts.writer.call(parts.lifecycle.tick)
+        await parts.lifecycle.snapshot()
+    await asyncio.to_thread(parts.close)
+    _log.info("stopped", clean=not failed)
