@@ -1,0 +1,1 @@
+"""Traffic that the project makes itself, and the demo that replays it."""
