@@ -1,0 +1,55 @@
+"""A typed client of simsvc, sync (`Client`) and asyncio (`AsyncClient`).
+
+`PromptBuffer` and `AsyncPromptBuffer` are for API backends: they take prompts without slowing the
+caller. Messages of the contract that the clients return are named here too.
+"""
+
+from simsvc.client._requests import Observed, Result, SearchArgs
+from simsvc.client.aio import AsyncClient
+from simsvc.client.aio_buffer import AsyncPromptBuffer
+from simsvc.client.buffer import PromptBuffer
+from simsvc.client.buffering import BufferOptions, BufferStats
+from simsvc.client.channel import Connection
+from simsvc.client.client import Client
+from simsvc.client.errors import FieldViolation, ItemError, SimsvcRpcError
+from simsvc.client.prompts import ObservedPrompt, clean_text
+from simsvc.v1.campaigns_pb2 import (
+    AccountCheck,
+    Campaign,
+    CampaignChange,
+    CampaignState,
+    WatchCampaignsResponse,
+)
+from simsvc.v1.info_pb2 import GetServerInfoResponse
+from simsvc.v1.search_pb2 import Account, SearchPromptsResponse, StoredPrompt, TextState
+from simsvc.v1.types_pb2 import Outcome, Role
+
+__all__ = [
+    "Account",
+    "AccountCheck",
+    "AsyncClient",
+    "AsyncPromptBuffer",
+    "BufferOptions",
+    "BufferStats",
+    "Campaign",
+    "CampaignChange",
+    "CampaignState",
+    "Client",
+    "Connection",
+    "FieldViolation",
+    "GetServerInfoResponse",
+    "ItemError",
+    "Observed",
+    "ObservedPrompt",
+    "Outcome",
+    "PromptBuffer",
+    "Result",
+    "Role",
+    "SearchArgs",
+    "SearchPromptsResponse",
+    "SimsvcRpcError",
+    "StoredPrompt",
+    "TextState",
+    "WatchCampaignsResponse",
+    "clean_text",
+]

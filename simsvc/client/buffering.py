@@ -1,0 +1,111 @@
+"""What becomes of buffered prompts: the decisions that both buffers share. Pure."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import grpc
+
+from simsvc.client._requests import Result
+from simsvc.client.channel import MAX_MESSAGE_BYTES
+from simsvc.client.errors import ItemError
+from simsvc.v1 import types_pb2
+
+RETRYABLE = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    }
+)
+# A call is cancelled only on this side: nobody has refused its prompts.
+_RETRYABLE_CALLS = RETRYABLE | {grpc.StatusCode.CANCELLED}
+_MAX_DOUBLINGS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class BufferOptions:
+    """How a buffer works. Times are in seconds; ValueError if a value is not above 0.
+
+    At most `capacity` prompts of `capacity_bytes` in all are held, those being sent included. A
+    batch is sent when it has `batch_prompts` (the server takes `Limits.batch_prompts`) or
+    `batch_bytes`, or when its first prompt has waited for `linger`. `senders` batches may be on
+    their way at once, each for up to `call_timeout`. The first retry comes after about
+    `backoff_initial`, each later one after twice the time, up to `backoff_max`. A prompt that is
+    not sent within `max_age` is dropped.
+    """
+
+    capacity: int = 10_000
+    capacity_bytes: int = 256 * 1024 * 1024
+    batch_prompts: int = 256
+    batch_bytes: int = 8 * 1024 * 1024
+    linger: float = 0.1
+    max_age: float = 300.0
+    senders: int = 2
+    call_timeout: float = 30.0
+    backoff_initial: float = 0.2
+    backoff_max: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0")
+        if self.batch_bytes >= MAX_MESSAGE_BYTES:
+            raise ValueError(f"batch_bytes must be below {MAX_MESSAGE_BYTES}")
+
+
+@dataclass(frozen=True, slots=True)
+class BufferStats:
+    """Counts since the start: accepted == sent + dropped_expired + rejected + pending.
+
+    `dropped_full` counts the prompts that `put` did not accept. `pending` ones are waiting, or on
+    their way.
+    """
+
+    accepted: int
+    sent: int
+    dropped_full: int
+    dropped_expired: int
+    rejected: int
+    pending: int
+
+
+class Verdict(enum.Enum):
+    """What becomes of a prompt after an attempt to send it."""
+
+    SENT = enum.auto()
+    RETRY = enum.auto()
+    REJECTED = enum.auto()
+
+
+def verdict_of(result: Result) -> Verdict:
+    """Return what becomes of a prompt with this result."""
+    if not isinstance(result, ItemError):
+        return Verdict.SENT
+    return Verdict.RETRY if result.code in RETRYABLE else Verdict.REJECTED
+
+
+def verdict_of_call(code: grpc.StatusCode) -> Verdict:
+    """Return what becomes of all prompts of a call that failed."""
+    return Verdict.RETRY if code in _RETRYABLE_CALLS else Verdict.REJECTED
+
+
+def retry_delay(
+    attempts: int, retry_after: float | None, options: BufferOptions, chance: float
+) -> float:
+    """Return the seconds to wait after so many failed attempts; `chance` in [0, 1) is the jitter.
+
+    Never less than what the server asked for. That is spread as well, so that not all of its
+    clients come back at once.
+    """
+    doubled = options.backoff_initial * 2.0 ** min(attempts - 1, _MAX_DOUBLINGS)
+    backoff = min(doubled, options.backoff_max) * (1 + chance) / 2
+    return max(backoff, (retry_after or 0.0) * (1 + chance / 4))
+
+
+def stamped(prompt: types_pb2.Prompt) -> types_pb2.Prompt:
+    """Set the time of a prompt that has none: it may be long on its way to the server."""
+    if not prompt.HasField("observed_at"):
+        prompt.observed_at.GetCurrentTime()
+    return prompt

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import grpc
+import pytest
+
+from simsvc.client import AsyncClient, Client, Connection, SimsvcRpcError
+from simsvc.client.channel import channel_options, service_config
+from tests.certificates import Authority
+from tests.unit.test_client_support import serving
+
+
+async def test_mutual_tls(tmp_path: Path) -> None:
+    authority = Authority()
+    ca = authority.write(tmp_path).read_bytes()
+    certificate, key = (path.read_bytes() for path in authority.issue(tmp_path, "both"))
+    credentials = grpc.ssl_server_credentials(
+        [(key, certificate)], root_certificates=ca, require_client_auth=True
+    )
+    with serving(credentials) as script:
+        connection = Connection(
+            script.address,
+            token="secret",
+            root_certificates=ca,
+            client_certificate=certificate,
+            client_key=key,
+        )
+        async with AsyncClient(connection) as aio:
+            assert (await aio.server_info()).version == "1.2.3"
+        with Client(connection) as client:
+            assert client.server_info().version == "1.2.3"
+        assert {m["authorization"] for _, _, m in script.calls} == {"Bearer secret"}
+        unknown = Connection(script.address, root_certificates=ca)
+        with Client(unknown) as client, pytest.raises(SimsvcRpcError):
+            client.server_info(timeout=0.5)
+
+
+def test_what_turns_tls_on() -> None:
+    assert not Connection("a:1", token="t").secure
+    assert Connection("a:1", tls=True).secure
+    assert Connection("a:1", root_certificates=b"x").secure
+    assert Connection("a:1", client_certificate=b"x", client_key=b"y").secure
+
+
+def test_connections_that_cannot_work() -> None:
+    with pytest.raises(ValueError, match="go together"):
+        Connection("a:1", client_key=b"x")
+    for token in ("a\n", "é"):
+        with pytest.raises(ValueError, match="header") as caught:
+            Connection("a:1", token=token)
+        assert token not in str(caught.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(Connection("a:1", "tok", client_certificate=b"cert", client_key=b"key"))
+    assert shown == "Connection(address='a:1', tls=False)"
+
+
+def test_service_config_covers_all_services() -> None:
+    config = json.loads(service_config())
+    with_retries, streams = config["methodConfig"]
+    assert {name["service"] for name in with_retries["name"]} == {
+        f"simsvc.v1.{s}Service" for s in ("Ingest", "Search", "Campaign", "Info")
+    }
+    assert with_retries["retryPolicy"]["maxAttempts"] == 4
+    assert {name["method"] for name in streams["name"]} == {"StreamPrompts", "WatchCampaigns"}
+    assert "retryPolicy" not in streams
+    assert dict(channel_options())["grpc.service_config"] == service_config()
