@@ -1,41 +1,15 @@
-"""The entry point, and with `assembly` the composition root: only these know all parts."""
+"""The entry point: the commands of `cli`, and those that need a server's parts."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Any
+import os
 
-import prometheus_client
+import typer
 
-from simsvc import __version__
-from simsvc.assembly import Service, build_service, readings
 from simsvc.cli.app import app as cli
-from simsvc.core.access import Access, Principal
-from simsvc.core.clock import SystemClock
-from simsvc.core.lifecycle import WriteProbe
 from simsvc.demo.command import demo
-from simsvc.rpc.campaigns import CampaignServicer
-from simsvc.rpc.guard import Guard, Readiness
-from simsvc.rpc.info import InfoServicer
-from simsvc.rpc.ingest import IngestServicer
-from simsvc.rpc.search import SearchServicer
-from simsvc.rpc.server import (
-    Health,
-    Servicers,
-    TlsFiles,
-    add_reflection,
-    check_address,
-    listen,
-    make_server,
-)
-from simsvc.serving import Parts, serve_until_signalled
+from simsvc.rpc.address import UnsafeAddressError, check_address
 from simsvc.settings import Settings
-from simsvc.telemetry.logs import configure_logs
-from simsvc.telemetry.metrics import Metrics
-from simsvc.telemetry.tracing import configure_tracing
-
-_PROBE_EVERY = 1.0
 
 cli.command()(demo)
 
@@ -44,72 +18,19 @@ cli.command()(demo)
 def serve() -> None:
     """Run the server with the settings from SIMSVC_… and the file in SIMSVC_CONFIG."""
     settings = Settings()
-    configure_logs(settings.log_level, settings.log_format)
-    asyncio.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
-    tls = _tls(settings)
-    check_address(settings.listen, tls=tls is not None, tokens=bool(settings.tokens))
-    metrics, readiness = Metrics(), Readiness()
-    access = Access({t.sha256: Principal(t.name, t.roles) for t in settings.tokens})
-    tracers, end_tracing = _tracing(settings)
-    server = make_server(
-        [*tracers, Guard(access, readiness, metrics)], settings.limit_request_bytes
-    )
-    service = build_service(settings)
-    _servicers(settings, service).add_to(server)
-    health = Health(server)
-    if settings.reflection:
-        add_reflection(server)
-    port = listen(server, settings.listen, tls)
-    metrics.read_from(readings(service))
-    _serve_metrics(settings, metrics)
-    parts = Parts(
-        server=server,
-        health=health,
-        readiness=readiness,
-        writer=service.writer,
-        lifecycle=service.lifecycle,
-        probe=WriteProbe(service.record, service.writer, _PROBE_EVERY),
-        feed=service.feed,
-        watch_model=service.batcher.watch,
-        close=service.close,
-    )
-    host = settings.listen.rpartition(":")[0]
+    tls = settings.tls_certificate is not None
     try:
-        await serve_until_signalled(parts, f"{host}:{port}", settings.drain)
-    finally:
-        end_tracing()
+        check_address(settings.listen, tls=tls, tokens=bool(settings.tokens))
+    except UnsafeAddressError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    # OpenMP threads that wait by spinning take the cores from the threads they wait for: on two
+    # busy cores the model was seven times slower. Read when torch is loaded, which takes seconds
+    # that the other commands need not wait for.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from simsvc.run import run  # noqa: PLC0415
 
-
-def _servicers(settings: Settings, service: Service) -> Servicers:
-    return Servicers(
-        IngestServicer(service.ingest, settings.limits, SystemClock()),
-        SearchServicer(
-            service.lookup, service.casework, service.status, settings.search_similarity
-        ),
-        CampaignServicer(service.casework, settings.limits),
-        InfoServicer(service.status),
-    )
-
-
-def _tls(settings: Settings) -> TlsFiles | None:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-
-
-def _tracing(settings: Settings) -> tuple[list[Any], Callable[[], None]]:
-    if not settings.otlp_endpoint:
-        return [], lambda: None
-    return configure_tracing(settings.otlp_endpoint, __version__)
-
-
-def _serve_metrics(settings: Settings, metrics: Metrics) -> None:
-    if settings.metrics_listen:
-        host, _, port = settings.metrics_listen.rpartition(":")
-        prometheus_client.start_http_server(int(port), host, registry=metrics.registry)
+    run(settings)
 
 
 if __name__ == "__main__":

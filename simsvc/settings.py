@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     record_url: str = Field(
         "", description="SQLAlchemy URL of the record; empty: SQLite in `data_dir`."
     )
+    record_busy: float = Field(
+        10.0, ge=0, description="How long a write waits for another process's lock on the record."
+    )
     reflection: bool = Field(False, description="Serve gRPC reflection, without a token.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged."

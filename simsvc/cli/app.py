@@ -6,10 +6,15 @@ from typing import Annotated
 
 import typer
 
+from simsvc.cli import queries
 from simsvc.cli.settings_table import settings_table
 from simsvc.core.access import Role, new_token, token_hash
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+for _query in (queries.search, queries.account, queries.check, queries.status):
+    app.command()(_query)
+app.add_typer(queries.campaigns_app, name="campaigns")
 
 
 @app.callback()

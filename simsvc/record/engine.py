@@ -15,11 +15,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from simsvc.domain.errors import UnavailableError
 
-_BUSY_MS = 10_000
 
-
-def open_engine(url: str) -> Engine:
-    """Connect to the record and bring its schema up to date."""
+def open_engine(url: str, busy: float) -> Engine:
+    """Connect to the record and bring its schema up to date; wait `busy` seconds for locks."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         raise ValueError(
@@ -28,7 +26,7 @@ def open_engine(url: str) -> Engine:
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError("the record needs a file: acknowledged means on disk")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args={"timeout": busy})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     migrate(engine)
@@ -67,7 +65,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     # NORMAL may lose the last commits when the power fails: acknowledged means on disk.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.close()
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Engine, Table, insert, select
 
+from simsvc.domain.chunks import chunks
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.ports.record import Named, Owner, OwnerKey
 from simsvc.record import tables
 from simsvc.record.engine import writing
-from simsvc.record.store import Store, chunks
+from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import TextCodec
 
 _CACHED = 500_000
@@ -133,7 +134,7 @@ class OwnerStore(Store):
         table = tables.account_hashes
         found: dict[int, list[bytes]] = {}
         with self._engine.connect() as connection:
-            for chunk in chunks(accounts):
+            for chunk in chunks(accounts, PARAMETERS):
                 query = select(table.c.account, table.c.hash).where(table.c.account.in_(chunk))
                 for account, value in connection.execute(query):
                     found.setdefault(account, []).append(value)
@@ -162,7 +163,7 @@ class OwnerStore(Store):
     def _names(self, kind: _Kind, references: Sequence[int]) -> dict[int, Named]:
         names: dict[int, Named] = {}
         with self._engine.connect() as connection:
-            for chunk in chunks(references):
+            for chunk in chunks(references, PARAMETERS):
                 query = select(kind.key, kind.table.c.hash, kind.table.c.raw_id)
                 for reference, value, raw in connection.execute(query.where(kind.key.in_(chunk))):
                     names[reference] = Named(value, raw)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, select, update
 
+from simsvc.domain.chunks import chunks
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import AccountFacts, Answered, NewPrompt, RecordedPrompt, ReplayBatch
@@ -22,7 +23,7 @@ from simsvc.record.rows import (
     vector_of,
     vector_values,
 )
-from simsvc.record.store import Store, chunks
+from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import TextCodec
 
 _RECENT = 20
@@ -57,7 +58,7 @@ class PromptStore(Store):
         query = self._joined(select(*columns, p.campaign_id, v.windows, v.capped))
         found: dict[str, Answered] = {}
         with self._engine.connect() as connection:
-            for chunk in chunks(request_ids):
+            for chunk in chunks(request_ids, PARAMETERS):
                 for row in connection.execute(query.where(p.request_id.in_(chunk))):
                     found[row.request_id] = Answered(row.digest, outcome_of(row))
         return found
@@ -68,7 +69,7 @@ class PromptStore(Store):
         columns = (v.vector, v.tokens, v.windows, v.capped)
         found: dict[bytes, Embedding] = {}
         with self._engine.connect() as connection:
-            for chunk in chunks(payload_hashes):
+            for chunk in chunks(payload_hashes, PARAMETERS):
                 # One prompt a payload: a viral one may have a million.
                 first = select(func.min(p.seq)).where(p.payload_hash.in_(chunk))
                 seqs = first.group_by(p.payload_hash)
@@ -83,7 +84,7 @@ class PromptStore(Store):
         query = self._joined(select(tables.prompts, v.tokens, v.windows, v.capped))
         found: dict[int, RecordedPrompt] = {}
         with self._engine.connect() as connection:
-            for chunk in chunks(seqs):
+            for chunk in chunks(seqs, PARAMETERS):
                 for row in connection.execute(query.where(tables.prompts.c.seq.in_(chunk))):
                     found[row.seq] = recorded_of(row, self._codec)
         return found

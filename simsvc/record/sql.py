@@ -28,9 +28,12 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore):
         super().__init__(engine, generation, codec)
 
     @classmethod
-    def open(cls, url: str, model: ModelInfo, codec: TextCodec) -> SqlRecord:
-        """Open the record at a SQLAlchemy URL, for the vectors of this model."""
-        engine = open_engine(url)
+    def open(cls, url: str, model: ModelInfo, codec: TextCodec, busy: float = 10.0) -> SqlRecord:
+        """Open the record at a SQLAlchemy URL, for the vectors of this model.
+
+        A write waits up to `busy` seconds for another process's lock.
+        """
+        engine = open_engine(url, busy)
         _claim(engine, model)
         return cls(engine, generation_id(model), codec)
 

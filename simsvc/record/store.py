@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
-
 from sqlalchemy import Engine
 
 from simsvc.record.text import TextCodec
 
-T = TypeVar("T")
 # SQLite takes at most 32,766 parameters in a statement, PostgreSQL 65,535.
-_CHUNK = 10_000
+PARAMETERS = 10_000
 
 
 class Store:
@@ -21,9 +17,3 @@ class Store:
         self._engine = engine
         self._generation_id = generation_id
         self._codec = codec
-
-
-def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Yield pieces that fit into one statement's parameters."""
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]

@@ -47,9 +47,13 @@ def status_of(error: SimsvcError) -> status_pb2.Status:
     return status
 
 
-def trailers_of(error: SimsvcError) -> tuple[tuple[str, bytes], ...]:
+def trailers_of(error: SimsvcError) -> tuple[tuple[str, str | bytes], ...]:
     """Return the trailing metadata in which a gRPC client finds the details."""
-    return ((STATUS_DETAILS, status_of(error).SerializeToString()),)
+    details = (STATUS_DETAILS, status_of(error).SerializeToString())
+    if isinstance(error, OverloadedError):
+        # gRPC's own retries wait for this long.
+        return (details, ("grpc-retry-pushback-ms", str(int(error.retry_after * 1000))))
+    return (details,)
 
 
 def _details(error: SimsvcError, reason: str) -> Iterable[message.Message]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +28,6 @@ _KEEPALIVE = [
 ]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-
-
-class UnsafeAddressError(Exception):
-    """The server would be open to a network without TLS and tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +69,6 @@ class Health:
         for service in ("", *SERVICES):
             reads_only = service not in ("", INGEST, SERVICES[1])
             await self._servicer.set(service, _SERVING if ready and reads_only else state)
-
-
-def check_address(address: str, *, tls: bool, tokens: bool) -> None:
-    """Refuse to listen beyond this machine without TLS and tokens."""
-    if not is_loopback(address) and not (tls and tokens):
-        missing = " and ".join(
-            name for name, there in (("TLS", tls), ("tokens", tokens)) if not there
-        )
-        raise UnsafeAddressError(f"{address} is not a loopback address: set up {missing} first")
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only this machine can reach an address."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def make_server(

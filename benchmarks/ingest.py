@@ -1,0 +1,81 @@
+"""Prompts a second end to end over gRPC beside the naive loop, and latencies at half load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.load import Latency, SteadyLoad, send_all, timed
+from benchmarks.machine import machine
+from benchmarks.naive import naive_rate
+from simsvc.client import Client, Connection, ObservedPrompt
+from simsvc.demo.command import observed
+from simsvc.demo.server import running_server
+from simsvc.demo.traffic import TrafficPlan, generate
+
+_BATCH = 64
+_CALLERS = 4
+_CHECKS = 500
+_SEARCHES = 60
+
+
+def main(
+    prompts: Annotated[int, typer.Option(help="Prompts sent.")] = 4096,
+    quick: Annotated[bool, typer.Option(help="A tenth of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a server of its own with made-up traffic against the naive loop, in one run."""
+    count = prompts // 10 if quick else prompts
+    events = generate(TrafficPlan(prompts=2 * count, group_accounts=0, seed=5))
+    sent = [observed(event) for event in events]
+    texts = [event.messages[-1][1] for event in events[:count]]
+    naive = naive_rate(texts)
+    folder = Path(tempfile.mkdtemp(prefix="simsvc-bench-"))
+    try:
+        with running_server(folder / "data") as address, Client(Connection(address)) as client:
+            rate = send_all(client, sent[:count], _BATCH, _CALLERS)
+            latencies = _at_half_load(client, sent[count:], rate)
+    finally:
+        shutil.rmtree(folder)
+    result = {
+        "machine": machine(),
+        "prompts": count,
+        "naive_per_second": round(naive, 1),
+        "end_to_end_per_second": round(rate, 1),
+        "ratio": round(rate / naive, 2),
+        "half_load_per_second": round(rate / 2, 1),
+        "latency_ms": {name: asdict(latency) for name, latency in latencies.items()},
+    }
+    print(json.dumps(result) if as_json else _table(result))
+
+
+def _at_half_load(client: Client, prompts: list[ObservedPrompt], rate: float) -> dict[str, Latency]:
+    """Time each call while single prompts arrive at half the rate that was reached before."""
+    accounts = [prompt.account_id for prompt in prompts[:64]]
+    texts = [prompt.messages[-1][1] for prompt in prompts[:_SEARCHES]]
+    with SteadyLoad(client, prompts, rate / 2) as load:
+        checks = timed(lambda _: client.check_accounts(accounts[:8]), _CHECKS, 0.005)
+        searches = timed(lambda i: client.search(text=f"{texts[i]} {i}"), _SEARCHES, 0.05)
+    return {
+        "ObservePrompt": Latency.of(load.seconds),
+        "CheckAccounts (8 ids)": checks,
+        "SearchPrompts": searches,
+    }
+
+
+def _table(result: dict[str, object]) -> str:
+    lines = [f"{key}: {value}" for key, value in result.items() if key != "latency_ms"]
+    latencies = result["latency_ms"]
+    if isinstance(latencies, dict):
+        lines += [f"{name}: {values}" for name, values in latencies.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    typer.run(main)

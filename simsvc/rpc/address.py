@@ -1,0 +1,31 @@
+"""Where a server may listen."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+class UnsafeAddressError(Exception):
+    """The server would be open to a network without TLS and tokens."""
+
+
+def check_address(address: str, *, tls: bool, tokens: bool) -> None:
+    """Refuse to listen beyond this machine without TLS and tokens."""
+    if not is_loopback(address) and not (tls and tokens):
+        missing = " and ".join(
+            name for name, there in (("TLS", tls), ("tokens", tokens)) if not there
+        )
+        raise UnsafeAddressError(f"{address} is not a loopback address: set up {missing} first")
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,103 @@
+"""With `assembly` the composition root: only these two know all parts of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import prometheus_client
+
+from simsvc import __version__
+from simsvc.assembly import Service, build_service, readings
+from simsvc.core.access import Access, Principal
+from simsvc.core.clock import SystemClock
+from simsvc.core.lifecycle import WriteProbe
+from simsvc.rpc.campaigns import CampaignServicer
+from simsvc.rpc.guard import Guard, Readiness
+from simsvc.rpc.info import InfoServicer
+from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.search import SearchServicer
+from simsvc.rpc.server import (
+    Health,
+    Servicers,
+    TlsFiles,
+    add_reflection,
+    listen,
+    make_server,
+)
+from simsvc.serving import Parts, serve_until_signalled
+from simsvc.settings import Settings
+from simsvc.telemetry.logs import configure_logs
+from simsvc.telemetry.metrics import Metrics
+from simsvc.telemetry.tracing import configure_tracing
+
+_PROBE_EVERY = 1.0
+
+
+def run(settings: Settings) -> None:
+    """Run a server until SIGTERM or SIGINT."""
+    configure_logs(settings.log_level, settings.log_format)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    metrics, readiness = Metrics(), Readiness()
+    access = Access({t.sha256: Principal(t.name, t.roles) for t in settings.tokens})
+    tracers, end_tracing = _tracing(settings)
+    server = make_server(
+        [*tracers, Guard(access, readiness, metrics)], settings.limit_request_bytes
+    )
+    service = build_service(settings)
+    _servicers(settings, service).add_to(server)
+    health = Health(server)
+    if settings.reflection:
+        add_reflection(server)
+    port = listen(server, settings.listen, _tls(settings))
+    metrics.read_from(readings(service))
+    _serve_metrics(settings, metrics)
+    parts = Parts(
+        server=server,
+        health=health,
+        readiness=readiness,
+        writer=service.writer,
+        lifecycle=service.lifecycle,
+        probe=WriteProbe(service.record, service.writer, _PROBE_EVERY),
+        feed=service.feed,
+        watch_model=service.batcher.watch,
+        close=service.close,
+    )
+    host = settings.listen.rpartition(":")[0]
+    try:
+        await serve_until_signalled(parts, f"{host}:{port}", settings.drain)
+    finally:
+        end_tracing()
+
+
+def _servicers(settings: Settings, service: Service) -> Servicers:
+    return Servicers(
+        IngestServicer(service.ingest, settings.limits, SystemClock()),
+        SearchServicer(
+            service.lookup, service.casework, service.status, settings.search_similarity
+        ),
+        CampaignServicer(service.casework, settings.limits),
+        InfoServicer(service.status),
+    )
+
+
+def _tls(settings: Settings) -> TlsFiles | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+
+
+def _tracing(settings: Settings) -> tuple[list[Any], Callable[[], None]]:
+    if not settings.otlp_endpoint:
+        return [], lambda: None
+    return configure_tracing(settings.otlp_endpoint, __version__)
+
+
+def _serve_metrics(settings: Settings, metrics: Metrics) -> None:
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        prometheus_client.start_http_server(int(port), host, registry=metrics.registry)

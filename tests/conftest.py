@@ -1,0 +1,28 @@
+"""Fixtures that several suites share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from tests.process import ServerProcess
+
+# As `simsvc serve` does, before anything loads torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server with default settings, for tests that do not mind each other's prompts."""
+    with ServerProcess(tmp_path_factory.mktemp("shared-server")) as server:
+        yield server.address()
+        assert server.terminate() == 0
+
+
+@pytest.fixture(scope="session")
+def channel(address: str) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(address) as channel:
+        yield channel
