@@ -66,6 +66,10 @@ bench: $(STAMP) ## Print the benchmarks
 lock: $(STAMP) ## Note the installed versions in constraints.txt
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v -i '^simsvc' | sed 's/+cpu//' > constraints.txt
 
+.PHONY: docs
+docs: $(STAMP) ## Write the settings table into README.md
+	$(BIN)/simsvc settings --into README.md
+
 .PHONY: clean
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from simsvc.cli import queries
-from simsvc.cli.settings_table import settings_table
+from simsvc.cli.settings_table import settings_table, with_settings_table
 from simsvc.core.access import Role, new_token, token_hash
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -39,6 +40,13 @@ def token(
 
 
 @app.command("settings")
-def show_settings() -> None:
+def show_settings(
+    into: Annotated[
+        Path | None, typer.Option(help="Write it between the marks of this Markdown file instead.")
+    ] = None,
+) -> None:
     """Print every setting with its default, as a Markdown table."""
-    typer.echo(settings_table())
+    if into is None:
+        typer.echo(settings_table())
+    else:
+        into.write_text(with_settings_table(into.read_text()))

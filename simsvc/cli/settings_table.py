@@ -8,6 +8,8 @@ from pydantic.fields import FieldInfo
 
 from simsvc.settings import Settings
 
+_START, _END = "<!-- settings -->", "<!-- /settings -->"
+
 
 def settings_table() -> str:
     """Return every setting with its default and meaning in Markdown."""
@@ -15,6 +17,15 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         lines.append(f"| `SIMSVC_{name.upper()}` | {_default(field)} | {field.description} |")
     return "\n".join(lines)
+
+
+def with_settings_table(document: str) -> str:
+    """Return a Markdown document with the table between its marks. ValueError without marks."""
+    before, start, rest = document.partition(_START)
+    _, end, after = rest.partition(_END)
+    if not start or not end:
+        raise ValueError(f"the document has no {_START} … {_END}")
+    return f"{before}{start}\n{settings_table()}\n{end}{after}"
 
 
 def _default(field: FieldInfo) -> str:
