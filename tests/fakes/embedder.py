@@ -1,4 +1,4 @@
-"""An embedder without a model: a text's vector is drawn from its hash, shared words bring closer."""
+"""An embedder without a model: each word has a random direction, a text their mean."""
 
 from __future__ import annotations
 

@@ -1,0 +1,123 @@
+"""Health and readiness while a server recovers, and when a part of it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from simsvc.core.access import Access
+from simsvc.core.feed import CampaignFeed
+from simsvc.core.writer import Writer
+from simsvc.domain.errors import UnavailableError
+from simsvc.rpc.guard import Guard, Readiness
+from simsvc.rpc.info import InfoServicer
+from simsvc.rpc.policy import SERVICES
+from simsvc.rpc.server import Health, make_server
+from simsvc.serving import Parts, serve_until_signalled
+from simsvc.telemetry.metrics import Metrics
+from simsvc.v1 import info_pb2, info_pb2_grpc
+from tests.fakes.record import MemoryRecord
+
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class SlowLifecycle:
+    """Recovers when it is told to."""
+
+    replayed = 7
+
+    def __init__(self) -> None:
+        self.may_recover = threading.Event()
+        self.snapshots = 0
+
+    def recover(self) -> None:
+        assert self.may_recover.wait(30)
+
+    def tick(self) -> int:
+        return 0
+
+    async def snapshot(self) -> int:
+        self.snapshots += 1
+        return 0
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Stack:
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(2)
+        readiness = Readiness()
+        server = make_server([Guard(Access({}), readiness, Metrics())], 1 << 20)
+        status: Any = SimpleNamespace()
+        info_pb2_grpc.add_InfoServiceServicer_to_server(InfoServicer(status), server)
+        health = Health(server)
+        self.lifecycle: Any = SlowLifecycle()
+        self.model_failed = asyncio.Event()
+        self.closed = False
+        committer: Any = SimpleNamespace()
+        idle: Any = SimpleNamespace(run=self.lifecycle.run)
+        self.port = server.add_insecure_port("127.0.0.1:0")
+        self.parts = Parts(
+            server=server,
+            health=health,
+            readiness=readiness,
+            writer=Writer(committer, self.pool, 8),
+            lifecycle=self.lifecycle,
+            probe=idle,
+            feed=CampaignFeed(MemoryRecord(), self.pool),
+            watch_model=self._watch_model,
+            close=self._close,
+        )
+
+    async def _watch_model(self) -> None:
+        await self.model_failed.wait()
+        raise UnavailableError("the model failed")
+
+    def _close(self) -> None:
+        self.closed = True
+        self.pool.shutdown(wait=False)
+
+
+async def states(channel: grpc.aio.Channel) -> set[int]:
+    stub = health_pb2_grpc.HealthStub(channel)
+    names = ["", *SERVICES]
+    answers = [await stub.Check(health_pb2.HealthCheckRequest(service=n)) for n in names]
+    return {answer.status for answer in answers}
+
+
+async def until_serving(channel: grpc.aio.Channel) -> None:
+    for _ in range(300):
+        if await states(channel) == {SERVING}:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("never serving")
+
+
+async def test_not_serving_before_recovery_and_an_error_ends_it() -> None:
+    stack = Stack()
+    serving = asyncio.create_task(serve_until_signalled(stack.parts, "here", drain=1.0))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.port}") as channel:
+        await channel.channel_ready()
+        assert await states(channel) == {NOT_SERVING}
+        info = info_pb2_grpc.InfoServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await info.GetServerInfo(info_pb2.GetServerInfoRequest())
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert "loading" in str(caught.value.details())
+        stack.lifecycle.may_recover.set()
+        await until_serving(channel)
+        stack.model_failed.set()
+        with pytest.raises(UnavailableError):
+            await serving
+    assert stack.closed
+    assert stack.lifecycle.snapshots == 1
