@@ -22,12 +22,15 @@ class ServerFailedError(Exception):
 
 
 @contextmanager
-def running_server(data: Path) -> Iterator[str]:
-    """Run a server on a free port of 127.0.0.1 with its data in a folder; yield its address."""
-    address = f"127.0.0.1:{_free_port()}"
+def running_server(data: Path, metrics: str = "") -> Iterator[str]:
+    """Run a server on a free port of 127.0.0.1 with its data in a folder; yield its address.
+
+    Its metrics are at the address `metrics`, if that is given.
+    """
+    address = f"127.0.0.1:{free_port()}"
     settings = {
         "SIMSVC_LISTEN": address,
-        "SIMSVC_METRICS_LISTEN": "",
+        "SIMSVC_METRICS_LISTEN": metrics,
         "SIMSVC_DATA_DIR": str(data),
         "SIMSVC_DETECTION_TICK": "1",
     }
@@ -58,7 +61,8 @@ def _wait_until_serving(process: subprocess.Popen[bytes], address: str, log: Pat
             time.sleep(0.2)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

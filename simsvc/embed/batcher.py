@@ -21,6 +21,8 @@ from simsvc.embed.packing import pack
 from simsvc.ports.embedder import Embedding, ModelInfo, Priority
 
 _STOP_PRIORITY = 1_000_000
+_ROUND_PASSES = 4
+_CHARS_PER_TOKEN = 4
 
 
 @dataclass(slots=True)
@@ -149,11 +151,16 @@ class Batcher:
             self._call(self._finish, jobs, wanted, results)
 
     def _take(self) -> tuple[list[_Job], bool]:
-        """Wait for a job, and take what else is there, the most urgent first."""
+        """Wait for a job, and take what else is there, the most urgent first.
+
+        No more than some passes of the model, so that a look-up that comes next waits for those.
+        """
         jobs = [self._queue.get()]
+        room = _ROUND_PASSES * _CHARS_PER_TOKEN * self._budget - len(jobs[0].text)
         with contextlib.suppress(queue.Empty):
-            while len(jobs) < self._max_texts:
+            while len(jobs) < self._max_texts and room > 0:
                 jobs.append(self._queue.get_nowait())
+                room -= len(jobs[-1].text)
         stop = any(job.done is None for job in jobs)
         return [job for job in jobs if job.done is not None], stop
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from simsvc.core.lookup import Names
 from simsvc.domain.campaign import Campaign, Evidence, Member
 from simsvc.domain.errors import InvalidError, Violation
-from simsvc.domain.prompt import MICROSECONDS, Outcome, Prompt
+from simsvc.domain.prompt import MICROSECONDS, Message, Outcome, Prompt, Role, views_of
 from simsvc.domain.pseudonyms import pseudonym
 from simsvc.domain.validation import Limits, RawPrompt, as_messages, violations
 from simsvc.ports.record import Named, RecordedPrompt
 from simsvc.v1 import campaigns_pb2, search_pb2, types_pb2
 
 _NANOS = 1_000_000_000
+_EXCERPT = 4000
 _NOBODY = Named(b"", "")
 
 
@@ -97,6 +99,16 @@ def organization_name(names: Names, organization: int) -> str:
     if not organization:
         return ""
     return pseudonym("org", names.organizations.get(organization, _NOBODY).hash)
+
+
+def excerpt(prompt: RecordedPrompt) -> RecordedPrompt:
+    """Return a prompt with its payload alone, cut at 4,000 characters."""
+    if prompt.messages is None:
+        return prompt
+    payload = views_of(prompt.messages).payload
+    messages = (Message(Role.USER, payload[:_EXCERPT]),)
+    whole = messages == prompt.messages
+    return replace(prompt, messages=messages, text_state="shown" if whole else "excerpt")
 
 
 def stored_prompt(prompt: RecordedPrompt, names: Names) -> search_pb2.StoredPrompt:

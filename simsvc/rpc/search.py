@@ -14,6 +14,7 @@ from simsvc.domain.validation import Limits, as_messages, id_violations, message
 from simsvc.rpc.call import current_call
 from simsvc.rpc.convert import (
     account_name,
+    excerpt,
     organization_name,
     pairs_of,
     seq_of,
@@ -26,6 +27,7 @@ from simsvc.v1 import search_pb2, search_pb2_grpc
 
 _DEFAULT_PAGE = 20
 _DEFAULT_PER_ACCOUNT = 3
+_PAGE_PROMPTS = 2000
 
 
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
@@ -87,7 +89,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 
 
 class _Reader:
-    """Reads a search request, collecting nothing that is wrong."""
+    """Reads a search request; InvalidError where it is wrong."""
 
     def __init__(self, limits: Limits, similarity: float) -> None:
         self._limits = limits
@@ -99,15 +101,19 @@ class _Reader:
         if kind is None:
             raise InvalidError([Violation("query", "REQUIRED", "one kind of query must be set")])
         text = self._text(request) if kind in ("text", "messages") else None
+        size = page_size(request.page_size, "page_size", _DEFAULT_PAGE, limit)
         return SearchQuery(
             text=text,
             seq=seq_of(request.prompt_id, "prompt_id") if kind == "prompt_id" else None,
             vector=tuple(request.vector.values) if kind == "vector" else None,
             where=self._filter(request.filter),
-            page_size=page_size(request.page_size, "page_size", _DEFAULT_PAGE, limit),
+            page_size=size,
             page_token=request.page_token,
             per_account=page_size(
-                request.prompts_per_account, "prompts_per_account", _DEFAULT_PER_ACCOUNT, limit
+                request.prompts_per_account,
+                "prompts_per_account",
+                _DEFAULT_PER_ACCOUNT,
+                max(1, _PAGE_PROMPTS // size),
             ),
         )
 
@@ -165,7 +171,7 @@ def _group(group: Group, found: SearchResult) -> search_pb2.AccountMatches:
         last_observed_at=timestamp(group.last),
         matches=[
             search_pb2.Match(
-                similarity=score, prompt=stored_prompt(found.prompts[seq], found.names)
+                similarity=score, prompt=stored_prompt(excerpt(found.prompts[seq]), found.names)
             )
             for seq, score in zip(group.seqs, group.scores, strict=True)
             # Retention may have taken a prompt since the index was asked.

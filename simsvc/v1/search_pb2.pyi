@@ -33,6 +33,8 @@ class _TextStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextState.V
     """The server does not store text."""
     TEXT_STATE_KEY_MISSING: _TextState.ValueType  # 3
     """Encrypted under a key that the server no longer has."""
+    TEXT_STATE_EXCERPT: _TextState.ValueType  # 4
+    """Messages, or the end of a long one, are left out here."""
 
 class TextState(_TextState, metaclass=_TextStateEnumTypeWrapper):
     """Whether a stored prompt's text can be shown."""
@@ -43,6 +45,8 @@ TEXT_STATE_NOT_STORED: TextState.ValueType  # 2
 """The server does not store text."""
 TEXT_STATE_KEY_MISSING: TextState.ValueType  # 3
 """Encrypted under a key that the server no longer has."""
+TEXT_STATE_EXCERPT: TextState.ValueType  # 4
+"""Messages, or the end of a long one, are left out here."""
 Global___TextState: _TypeAlias = TextState  # noqa: Y015
 
 @_typing.final
@@ -67,7 +71,7 @@ class SearchPromptsRequest(_message.Message):
     """From an earlier response to the same query and filter."""
     prompts_per_account: _builtins.int
     """Prompts shown in each group, most similar first; 0 means the server's
-    default.
+    default. A page shows 2,000 prompts at the most.
     """
     @_builtins.property
     def messages(self) -> Global___Conversation:
@@ -197,7 +201,9 @@ class SearchPromptsResponse(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     INDEX_LAG_FIELD_NUMBER: _builtins.int
     total_accounts: _builtins.int
-    """Distinct accounts with a match, over all pages."""
+    """Distinct accounts with a match, over all pages. Old prompts are searched
+    approximately: of those with a low similarity, some may not be counted.
+    """
     total_actors: _builtins.int
     """The same, accounts of one organisation counted as one."""
     total_prompts: _builtins.int
@@ -286,7 +292,9 @@ class Match(_message.Message):
     PROMPT_FIELD_NUMBER: _builtins.int
     similarity: _builtins.float
     @_builtins.property
-    def prompt(self) -> Global___StoredPrompt: ...
+    def prompt(self) -> Global___StoredPrompt:
+        """Only the payload, and of a long one the beginning; GetPrompt has all."""
+
     def __init__(
         self,
         *,

@@ -140,7 +140,8 @@ def check_searchable(survived: Survived, outcomes: dict[str, Outcome]) -> None:
             prompt_id=prompt_id,
             account_id=prompt.account_id,
             min_similarity=0.999,
-            prompts_per_account=200,
+            page_size=1,
+            prompts_per_account=2000,
         )
         [group] = found.groups
         assert prompt_id in {match.prompt.prompt_id for match in group.matches}
