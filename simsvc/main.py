@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from simsvc.cli.app import app as cli
 from simsvc.demo.command import demo
 from simsvc.rpc.address import UnsafeAddressError, check_address
 from simsvc.settings import Settings
+
+_CANNOT_START = 2
 
 cli.command()(demo)
 
@@ -17,20 +21,30 @@ cli.command()(demo)
 @cli.command()
 def serve() -> None:
     """Run the server with the settings from SIMSVC_… and the file in SIMSVC_CONFIG."""
-    settings = Settings()
-    tls = settings.tls_certificate is not None
     try:
+        settings = Settings()
+        tls = settings.tls_certificate is not None
         check_address(settings.listen, tls=tls, tokens=bool(settings.tokens))
-    except UnsafeAddressError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        _fail("; ".join(lines))
+    except (UnsafeAddressError, FileNotFoundError) as error:
+        _fail(str(error))
     # OpenMP threads that wait by spinning take the cores from the threads they wait for: on two
     # busy cores the model was seven times slower. Read when torch is loaded, which takes seconds
     # that the other commands need not wait for.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from simsvc.run import run  # noqa: PLC0415
+    from simsvc.run import StartError, run  # noqa: PLC0415
 
-    run(settings)
+    try:
+        run(settings)
+    except StartError as error:
+        _fail(str(error))
+
+
+def _fail(reason: str) -> NoReturn:
+    typer.echo(f"error: {reason}", err=True)
+    raise typer.Exit(_CANNOT_START)
 
 
 if __name__ == "__main__":

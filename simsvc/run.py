@@ -13,6 +13,9 @@ from simsvc.assembly import Service, build_service, readings
 from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
 from simsvc.core.lifecycle import WriteProbe
+from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
+from simsvc.record.sql import OtherGenerationError
+from simsvc.rpc.address import AddressTakenError
 from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.guard import Guard, Readiness
 from simsvc.rpc.info import InfoServicer
@@ -30,15 +33,29 @@ from simsvc.serving import Parts, serve_until_signalled
 from simsvc.settings import Settings
 from simsvc.telemetry.logs import configure_logs
 from simsvc.telemetry.metrics import Metrics
-from simsvc.telemetry.tracing import configure_tracing
+from simsvc.telemetry.tracing import TracingExtraMissingError, configure_tracing
 
 _PROBE_EVERY = 1.0
+_START_ERRORS = (
+    AddressTakenError,
+    ModelNotFoundError,
+    OtherGenerationError,
+    TracingExtraMissingError,
+    WrongWeightsError,
+)
+
+
+class StartError(Exception):
+    """The settings or the machine do not let the server start."""
 
 
 def run(settings: Settings) -> None:
-    """Run a server until SIGTERM or SIGINT."""
+    """Run a server until SIGTERM or SIGINT. StartError with what to do if it cannot start."""
     configure_logs(settings.log_level, settings.log_format)
-    asyncio.run(_serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    except _START_ERRORS as error:
+        raise StartError(str(error)) from error
 
 
 async def _serve(settings: Settings) -> None:
@@ -100,4 +117,8 @@ def _tracing(settings: Settings) -> tuple[list[Any], Callable[[], None]]:
 def _serve_metrics(settings: Settings, metrics: Metrics) -> None:
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
-        prometheus_client.start_http_server(int(port), host, registry=metrics.registry)
+        try:
+            prometheus_client.start_http_server(int(port), host, registry=metrics.registry)
+        except OSError as error:
+            address = settings.metrics_listen
+            raise AddressTakenError(f"cannot serve metrics on {address}") from error

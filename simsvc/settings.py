@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     )
     search_threads: int = Field(2, ge=1, description="Look-ups that run at once.")
     search_similarity: float = Field(
-        0.6, ge=-1, le=1, description="Minimum similarity of a look-up that names none."
+        0.5, ge=-1, le=1, description="Minimum similarity of a look-up that names none."
     )
     snapshot_every: float = Field(300.0, gt=0, description="Time between index snapshots.")
     retention_every: float = Field(3600.0, gt=0, description="Time between retention runs.")

@@ -138,10 +138,9 @@ def status(
     table.add_row("index", f"{index.prompts} prompts in {index.segments} segments, lag {index.lag}")
     table.add_row("snapshot", f"up to prompt {index.snapshot_checkpoint}")
     seen = info.detection
-    counted = (
-        f"{seen.accounts} accounts, {seen.families} families, {seen.open_campaigns} open campaigns"
-    )
-    table.add_row("detection", counted)
+    counted = f"{seen.accounts} accounts, {seen.families} families"
+    table.add_row("seen", counted)
+    table.add_row("open campaigns", str(seen.open_campaigns))
     days = seen.history.ToTimedelta().total_seconds() / 86400
     enough = "sufficient" if seen.history_sufficient else "insufficient data"
     table.add_row("history", f"{days:.1f} days before the window: {enough}")

@@ -198,6 +198,8 @@ class _Draft:
     ) -> None:
         families = tuple(dict.fromkeys(families))
         joined = dict(members) | self._counted(families)
+        if change is Change.GREW and (families, joined) == (campaign.families, campaign.members):
+            return  # A restart tests every family again.
         grown = replace(
             campaign,
             state=CampaignState.OPEN,

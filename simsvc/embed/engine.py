@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from simsvc.domain.windows import WindowPlan, plan_windows
 from simsvc.embed.lexical import LEXICAL, known_share
-from simsvc.embed.weights import ModelSource, verify, weights_sha256
+from simsvc.embed.weights import ModelNotFoundError, ModelSource, verify, weights_sha256
 from simsvc.ports.embedder import ModelInfo
 
 _UNBOUNDED = 1_000_000
@@ -183,9 +183,16 @@ def _local_folder(source: ModelSource) -> Path:
     path = Path(source.location)
     if path.is_dir():
         return path
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only hub models need it
+    # Only a hub's model needs these.
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
 
-    folder = Path(snapshot_download(source.location))
+    try:
+        folder = Path(snapshot_download(source.location))
+    except (OSError, HFValidationError) as error:
+        raise ModelNotFoundError(
+            f"{source.name} is neither the bundled model nor a folder, and could not be fetched"
+        ) from error
     modules = json.loads((folder / "modules.json").read_text())
     if not modules:
         raise FileNotFoundError(f"{source.name} is not a sentence-transformers model")

@@ -17,6 +17,10 @@ class WrongWeightsError(Exception):
     """The weights are not the ones that were expected."""
 
 
+class ModelNotFoundError(Exception):
+    """There is no such model here, and the hub does not give it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """What sentence-transformers loads, and the SHA-256 that its weights must have ("": any)."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ipaddress
 
 
+class AddressTakenError(Exception):
+    """Nobody can listen on this address: it is taken, or not this machine's."""
+
+
 class UnsafeAddressError(Exception):
     """The server would be open to a network without TLS and tokens."""
 

@@ -11,6 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from simsvc.rpc.address import AddressTakenError
 from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
@@ -90,7 +91,14 @@ def add_reflection(server: grpc.aio.Server) -> None:
 
 
 def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
-    """Bind the address and return the port. OSError-like RuntimeError if it is taken."""
+    """Bind the address and return the port. AddressTakenError if that cannot be."""
+    try:
+        return _bind(server, address, tls)
+    except RuntimeError as error:
+        raise AddressTakenError(f"cannot listen on {address}") from error
+
+
+def _bind(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
     if tls is None:
         return server.add_insecure_port(address)
     client_ca = tls.client_ca.read_bytes() if tls.client_ca else None

@@ -1,0 +1,52 @@
+"""A server that cannot start says why in one line, and exits with 2."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from simsvc.client import Client, Connection, ObservedPrompt
+from tests.process import ServerProcess
+
+
+def failure(data: Path, settings: dict[str, str]) -> str:
+    with ServerProcess(data, settings) as server:
+        assert server.process.wait(timeout=60) == 2
+        server.wait_for_end()
+        [line] = [x for x in server.raw_log.splitlines() if x.startswith("error: ")]
+        assert "Traceback" not in server.raw_log
+        return line
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"SIMSVC_RECALL": "7"}, "recall: Input should be less than or equal to 1"),
+        ({"SIMSVC_CONFIG": "no such file"}, "SIMSVC_CONFIG names a file that is not there"),
+        ({"SIMSVC_MODEL": "no such model"}, "neither the bundled model nor a folder"),
+        ({"SIMSVC_MODEL_SHA256": "0" * 64}, "the weights of all-MiniLM-L6-v2 have SHA-256"),
+        ({"SIMSVC_TEXT_STORAGE": "encrypted"}, "text_key_id must name one of text_keys"),
+    ],
+)
+def test_settings(tmp_path: Path, settings: dict[str, str], reason: str) -> None:
+    assert reason in failure(tmp_path, settings)
+
+
+@pytest.mark.parametrize("setting", ["SIMSVC_LISTEN", "SIMSVC_METRICS_LISTEN"])
+def test_a_taken_port(tmp_path: Path, setting: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert address in failure(tmp_path, {setting: address})
+
+
+def test_a_record_of_another_generation(tmp_path: Path) -> None:
+
+    with ServerProcess(tmp_path) as server:
+        with Client(Connection(server.address())) as client:
+            client.observe(ObservedPrompt("r", "a", [("user", "hello there")]))
+        assert server.terminate() == 0
+    assert "the record was made with" in failure(tmp_path, {"SIMSVC_MAX_WINDOWS": "3"})
