@@ -117,7 +117,8 @@ class Ingest:
                 fresh[request_id] = (arrival, future)
                 joined.append((arrival, future))
         try:
-            await self._take(list(fresh.values()), seen_texts)
+            if fresh:
+                await self._take(list(fresh.values()), seen_texts)
             return [await self._result(a, source) for a, source in joined]
         finally:
             self._settle(fresh)

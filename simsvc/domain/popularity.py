@@ -3,10 +3,13 @@
 Model: each family has a popularity θ, the chance that an active account sends it within a window.
 Over the families of ordinary traffic θ follows a Beta(1, s − 1) law whose mean 1/s is the mean
 share of accounts in a family: one pseudo-account in s. The family's own past, b of B accounts,
-makes that Beta(1 + b, s − 1 + B − b). The number of accounts in a window with A active ones is
-then beta-binomial, and the p-value is its upper tail. (Gelman et al., Bayesian Data Analysis,
-3rd ed., section 2.4 and exercise 3.11; the law's long tail stands for prompts that are simply
-popular.)
+makes that Beta(1 + w b, s − 1 + w (B − b)). The number of accounts in a window with A active ones
+is then beta-binomial, and the p-value is its upper tail (Gelman et al., Bayesian Data Analysis,
+3rd ed., section 2.4; the law's long tail stands for prompts that are simply popular).
+
+Two things keep a popular prompt from being news. The prior is worth no more than one account of the
+family's own past: s ≤ B/b. And since popularity drifts, the past counts for ten accounts at the
+most, w = min(1, 10/b), a power prior (Ibrahim and Chen 2000, Statistical Science 15, 46–60).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, logsumexp
 
 _TAIL_TERMS = 20_000
+_PAST_ACCOUNTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,14 @@ class Excess:
 
 def popularity_excess(count: FamilyCount) -> Excess:
     """Test one family against the null that it is just popular. See the module's text."""
-    pseudo = max(2.0, count.active / max(count.mean_actors, 1.0))
-    alpha = 1.0 + count.past_actors
-    beta = pseudo - 1.0 + max(0, count.past_active - count.past_actors)
+    pseudo = count.active / max(count.mean_actors, 1.0)
+    weight = 1.0
+    if count.past_actors:
+        pseudo = min(pseudo, count.past_active / count.past_actors)
+        weight = min(1.0, _PAST_ACCOUNTS / count.past_actors)
+    alpha = 1.0 + weight * count.past_actors
+    others = max(0, count.past_active - count.past_actors)
+    beta = max(2.0, pseudo) - 1.0 + weight * others
     expected = count.active * alpha / (alpha + beta)
     return Excess(expected, log_beta_binomial_tail(count.actors, count.active, alpha, beta))
 

@@ -64,6 +64,7 @@ class Batcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._failed = asyncio.Event()
+        self._stopping = False
         self.counters = BatcherCounters()
 
     @property
@@ -90,7 +91,8 @@ class Batcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the model thread after what is queued."""
+        """End the model thread after what is queued. Any thread but the model's may call it."""
+        self._stopping = True
         if self._thread is not None:
             self._queue.put(_Job(_STOP_PRIORITY, 0, b"", "", None))
             self._thread.join()
@@ -125,8 +127,8 @@ class Batcher:
             raise
 
     def _enqueue(self, key: bytes, text: str, priority: Priority) -> _Job:
-        if self._loop is None:
-            raise UnavailableError("the model thread was not started")
+        if self._loop is None or self._stopping:
+            raise UnavailableError("the model thread does not run")
         self._number += 1
         job = _Job(priority, self._number, key, text, self._loop.create_future())
         self._in_flight[key] = job

@@ -1,0 +1,94 @@
+"""The core's parts over fakes, wired as `assembly` wires the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from simsvc.core.admission import Admission
+from simsvc.core.campaigns import CampaignBook, CampaignRule
+from simsvc.core.casework import Casework
+from simsvc.core.commit import Committer
+from simsvc.core.detection import DetectionRule, Detector
+from simsvc.core.families import FamilyAssigner, FamilyRule
+from simsvc.core.feed import CampaignFeed
+from simsvc.core.ingest import Ingest
+from simsvc.core.lifecycle import Lifecycle, Schedule
+from simsvc.core.lookup import Lookup
+from simsvc.core.membership import Membership
+from simsvc.core.writer import Writer
+from simsvc.domain.prompt import Message, Prompt, Role
+from simsvc.domain.tokens import TokenSealer
+from simsvc.index.flat import FlatIndex
+from tests.fakes.embedder import DIMENSION, FakeEmbedder
+from tests.fakes.prompts import HOUR, KEYRING, NOW
+from tests.fakes.record import MemoryRecord
+
+RULE = DetectionRule(4, 24 * HOUR, 0.9, 0.5, 24 * HOUR)
+
+
+class FixedClock:
+    def now(self) -> int:
+        return NOW
+
+
+class NoSnapshots:
+    checkpoint = 0
+
+    def __init__(self, damage: str = "") -> None:
+        self.damage = damage
+
+    def restore(self) -> str:
+        return self.damage
+
+    def capture(self):
+        return lambda: 0
+
+
+class Core:
+    """Make it on a running loop; `stop` it at the end."""
+
+    def __init__(self, record: MemoryRecord | None = None, permits: int = 100) -> None:
+        self.record = record or MemoryRecord()
+        self.index = FlatIndex(DIMENSION)
+        self.embedder = FakeEmbedder()
+        self.detector = Detector(RULE)
+        self.book = CampaignBook(CampaignRule(0.5, 240 * HOUR), "gen")
+        self.threads, self.readers = ThreadPoolExecutor(1), ThreadPoolExecutor(2)
+        assigner = FamilyAssigner(self.index, FamilyRule(0.85, 0.8, 8))
+        committer = Committer(self.record, self.index, assigner, self.detector, self.book)
+        self.writer = Writer(committer, self.threads, 64)
+        self.admission = Admission(permits)
+        self.clock = FixedClock()
+        sealer = TokenSealer(b"s" * 32)
+        self.ingest = Ingest(
+            self.record, self.embedder, self.writer, self.admission, KEYRING, self.clock,
+            self.readers, keep_raw_ids=False,
+        )  # fmt: skip
+        self.lookup = Lookup(
+            self.record, self.index, self.embedder, self.writer, KEYRING, sealer, self.clock,
+            self.readers, Admission(8),
+        )  # fmt: skip
+        self.membership = Membership(self.record, self.book, KEYRING)
+        self.feed = CampaignFeed(self.record, self.readers)
+        self.casework = Casework(
+            self.record, self.index, self.book, self.membership, self.feed, sealer, self.readers
+        )
+        self.lifecycle = self.make_lifecycle(NoSnapshots())
+        self.running = asyncio.create_task(self.writer.run())
+
+    def make_lifecycle(self, snapshots: NoSnapshots) -> Lifecycle:
+        schedule = Schedule(1, 1, 1, 86400, 3600)
+        return Lifecycle(
+            self.record, self.index, snapshots, self.detector, self.book, self.membership,
+            self.writer, self.feed, self.clock, schedule,
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        self.writer.close()
+        await self.running
+
+
+def prompt(request_id: str, text: str = "", account: str = "account", org: str = "") -> Prompt:
+    messages = (Message(Role.USER, text or f"text of {request_id}"),)
+    return Prompt(request_id, account, NOW, messages, organization_id=org)

@@ -1,0 +1,164 @@
+"""The batcher over a scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsvc.domain.errors import UnavailableError
+from simsvc.embed.batcher import Batcher
+from simsvc.embed.cache import EmbeddingCache
+from simsvc.embed.engine import Cut, Window
+from simsvc.embed.packing import pack
+from simsvc.ports.embedder import Embedding, Priority
+from tests.fakes.embedder import INFO, fake_vector
+
+
+class ScriptedEngine:
+    """One token a word, windows of two; waits for `go` before each cut."""
+
+    info = INFO
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.go.set()
+        self.entered = threading.Event()
+        self.rounds: list[list[str]] = []
+        self.error: Exception | None = None
+
+    def cut(self, texts: Sequence[str]) -> list[Cut]:
+        self.rounds.append(list(texts))
+        self.entered.set()
+        assert self.go.wait(20)
+        if self.error is not None:
+            raise self.error
+        return [self._cut(text.split()) for text in texts]
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([fake_vector(text) for text in texts])
+
+    def _cut(self, words: list[str]) -> Cut:
+        windows = [
+            Window(" ".join(words[i : i + 2]), len(words[i : i + 2]))
+            for i in range(0, len(words), 2)
+        ]
+        return Cut(tuple(windows), len(words), False)
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+async def batcher(engine: ScriptedEngine) -> AsyncIterator[Batcher]:
+    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(100))
+    batcher.start()
+    yield batcher
+    engine.go.set()
+    batcher.stop()
+
+
+async def blocked(batcher: Batcher, engine: ScriptedEngine) -> asyncio.Task[list[Embedding]]:
+    """Keep the model thread busy with a text of its own."""
+    engine.go.clear()
+    task = asyncio.create_task(batcher.embed(["busy"], Priority.INGEST))
+    await asyncio.to_thread(engine.entered.wait, 20)
+    return task
+
+
+async def test_windows_are_pooled(batcher: Batcher) -> None:
+    one, two = await batcher.embed(["a b", "a b c"], Priority.INGEST)
+    assert (one.windows, one.tokens, two.windows, two.tokens) == (1, 2, 2, 3)
+    np.testing.assert_allclose(one.vector, fake_vector("a b"))
+    mixed = 2 * fake_vector("a b") + fake_vector("c")
+    np.testing.assert_allclose(two.vector, mixed / np.linalg.norm(mixed), atol=1e-6)
+
+
+async def test_equal_texts_are_embedded_once(batcher: Batcher, engine: ScriptedEngine) -> None:
+    busy = await blocked(batcher, engine)
+    tasks = [asyncio.create_task(batcher.embed(["x", "x"], Priority.INGEST)) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    engine.go.set()
+    await asyncio.gather(busy, *tasks)
+    await batcher.embed(["x"], Priority.LOOKUP)
+    assert engine.rounds == [["busy"], ["x"]]
+    assert batcher.cache.hits == 1
+
+
+async def test_the_urgent_go_first(batcher: Batcher, engine: ScriptedEngine) -> None:
+    busy = await blocked(batcher, engine)
+    bulk = asyncio.create_task(batcher.embed([f"b{i}" for i in range(4)], Priority.BULK))
+    await asyncio.sleep(0.02)
+    lookup = asyncio.create_task(batcher.embed(["l"], Priority.LOOKUP))
+    await asyncio.sleep(0.02)
+    engine.go.set()
+    await asyncio.gather(busy, bulk, lookup)
+    assert engine.rounds[1] == ["l", "b0", "b1", "b2"]
+
+
+async def test_those_who_left_are_skipped(batcher: Batcher, engine: ScriptedEngine) -> None:
+    busy = await blocked(batcher, engine)
+    leaving = asyncio.create_task(batcher.embed(["gone", "kept"], Priority.INGEST))
+    staying = asyncio.create_task(batcher.embed(["kept"], Priority.INGEST))
+    await asyncio.sleep(0.02)
+    leaving.cancel()
+    await asyncio.sleep(0.02)
+    engine.go.set()
+    await asyncio.gather(busy, staying)
+    assert engine.rounds[1] == ["kept"]
+    assert batcher.counters.abandoned == 1
+    assert len(await batcher.embed(["gone"], Priority.INGEST)) == 1
+
+
+async def test_a_failing_model_tells_everybody(engine: ScriptedEngine) -> None:
+    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(100))
+    threading.excepthook = lambda _: None
+    batcher.start()
+    busy = await blocked(batcher, engine)
+    waiting = asyncio.create_task(batcher.embed(["later"], Priority.INGEST))
+    await asyncio.sleep(0.02)
+    engine.error = ZeroDivisionError()
+    engine.go.set()
+    results = await asyncio.gather(busy, waiting, batcher.watch(), return_exceptions=True)
+    assert all(isinstance(r, UnavailableError) for r in results)
+    with pytest.raises(UnavailableError):
+        await batcher.embed(["after"], Priority.INGEST)
+    threading.excepthook = threading.__excepthook__
+
+
+async def test_stopping_finishes_what_is_queued(engine: ScriptedEngine) -> None:
+    batcher = Batcher(engine, budget=8, max_texts=1, cache=EmbeddingCache(100))
+    batcher.start()
+    waiting = asyncio.create_task(batcher.embed([f"t{i}" for i in range(5)], Priority.BULK))
+    await asyncio.sleep(0.02)
+    await asyncio.to_thread(batcher.stop)
+    assert len(await waiting) == 5
+    with pytest.raises(UnavailableError):
+        await batcher.embed(["late"], Priority.LOOKUP)
+
+
+def test_the_cache_is_bounded() -> None:
+    cache = EmbeddingCache(2)
+    embedding = Embedding(fake_vector("x"), 1, 1, False)
+    for key in (b"a", b"b"):
+        cache.put(key, embedding)
+    assert cache.get(b"a") is embedding
+    cache.put(b"c", embedding)
+    assert (cache.get(b"b"), cache.get(b"a")) == (None, embedding)
+    assert (cache.hits, cache.misses) == (2, 1)
+
+
+@given(st.lists(st.integers(0, 300), max_size=80), st.integers(1, 1000))
+def test_packing(lengths: list[int], budget: int) -> None:
+    batches = pack(lengths, budget)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        padded = len(batch) * max(lengths[i] for i in batch)
+        assert padded <= budget or len(batch) == 1
