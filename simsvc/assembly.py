@@ -88,8 +88,10 @@ class Service:
         """Let go of threads and files."""
         self.batcher.stop()
         self.threads.shutdown()
-        self.index.finish_sealing()
-        self.record.close()
+        try:
+            self.index.finish_sealing()
+        finally:
+            self.record.close()
 
 
 def build_service(settings: Settings) -> Service:

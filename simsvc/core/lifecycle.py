@@ -126,9 +126,16 @@ class Lifecycle:
         return gone
 
     async def snapshot(self) -> int:
-        """Write a snapshot beside the traffic; return its checkpoint."""
+        """Write a snapshot beside the traffic; return the checkpoint of the newest one.
+
+        A disk that is full is no reason to stop: a restart has more to replay.
+        """
         write = await self._writer.call(self._snapshots.capture)
-        return await asyncio.to_thread(write)
+        try:
+            return await asyncio.to_thread(write)
+        except OSError as error:
+            _log.error("snapshot_failed", reason=str(error))
+            return self._snapshots.checkpoint
 
     async def run(self) -> None:
         """Run all recurring jobs until cancelled."""

@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from simsvc.domain.grouping import HIT_DTYPE, Hits
 from simsvc.index.block import best_of
@@ -20,6 +21,7 @@ from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vector
 Segment = HotSegment | SealedSegment
 # Traffic may come from many buckets in turn: a replay, or clocks that differ.
 _MAX_OPEN = 64
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,12 @@ class SegmentedIndex:
         self._segments = snapshot.segments
         self._last_seq = snapshot.checkpoint
         self._next_ordinal = 1 + max((s.ordinal for s in self._segments), default=0)
-        self._open = {s.bucket: s for s in self._segments if isinstance(s, HotSegment)}
+        hot = [s for s in self._segments if isinstance(s, HotSegment)]
+        self._open = {s.bucket: s for s in hot if len(s.block) < self._rule.size}
+        for segment in hot:
+            # The snapshot came while it waited for its sealing.
+            if self._open.get(segment.bucket) is not segment:
+                self._seal(segment)
         return ""
 
     def discard_snapshot(self) -> None:
@@ -126,7 +133,9 @@ class SegmentedIndex:
         old = [s for s in self._segments if (s.bucket + 1) * self._rule.bucket <= time]
         self._replace(old, None)
         for segment in old:
-            if self._open.get(segment.bucket) is segment:
+            if isinstance(segment, SealedSegment):
+                self._store.drop(segment.folder)
+            elif self._open.get(segment.bucket) is segment:
                 del self._open[segment.bucket]
         return sum(len(s.part) for s in old)
 
@@ -178,7 +187,8 @@ class SegmentedIndex:
 
     def _seal(self, hot: HotSegment) -> None:
         """Take a segment out of the way of adds and seal it in the background."""
-        del self._open[hot.bucket]
+        if self._open.get(hot.bucket) is hot:
+            del self._open[hot.bucket]
         self._sealing = [f for f in self._sealing if not f.done() or f.exception()]
         self._sealing.append(self._sealer.submit(self._seal_now, hot))
 
@@ -187,12 +197,21 @@ class SegmentedIndex:
         large = len(block) >= self._rule.ann_from
         ann = train(block.vectors, self._rule.recall) if large else None
         folder = self._store.folder / f"sealed-{hot.ordinal:08d}"
-        self._replace([hot], write_sealed(folder, hot.bucket, hot.ordinal, block, ann))
+        try:
+            sealed = write_sealed(folder, hot.bucket, hot.ordinal, block, ann)
+        except OSError as error:
+            # It stays as it is, found by every search; the next start tries again.
+            _log.error("sealing_failed", segment=hot.ordinal, reason=str(error))
+            return
+        if not self._replace([hot], sealed):
+            self._store.drop(folder)
 
-    def _replace(self, old: Sequence[Segment], new: Segment | None) -> None:
+    def _replace(self, old: Sequence[Segment], new: Segment | None) -> bool:
+        """Swap segments; False if the old ones were gone already."""
         gone = {id(s) for s in old}
         with self._lock:
             kept = tuple(s for s in self._segments if id(s) not in gone)
             # A segment that retention dropped while it was sealed stays away.
             was_there = len(kept) < len(self._segments)
             self._segments = (*kept, new) if new is not None and was_there else kept
+            return was_there

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from simsvc.index.block import Block
 from simsvc.index.files import checksums, read_hot, read_sealed, replace_file, write_hot
@@ -19,6 +21,17 @@ _VERSION = 1
 
 class CorruptSnapshotError(Exception):
     """A snapshot's file is missing or is not what was written."""
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    manifest = json.loads(text)
+    if not isinstance(manifest, dict):
+        raise CorruptSnapshotError("the manifest is not a JSON object")
+    return manifest
+
+
+def _sha256_of(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class SnapshotStore:
         self._generation_id = generation_id
         self._writing = threading.Lock()
         self._entries: dict[str, Entry] = {}
+        self._dropped: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, dimension: int) -> Loaded:
@@ -66,17 +80,21 @@ class SnapshotStore:
         """
         path = self.folder / _MANIFEST
         if not path.exists():
+            self._remove_unlisted()
             return Loaded(0, ())
         try:
-            manifest = json.loads(path.read_text())
+            manifest = _parsed(path.read_text())
             if manifest["version"] != _VERSION or manifest["generation"] != self._generation_id:
                 raise CorruptSnapshotError("the manifest is of another version or generation")
+            if manifest.pop("sha256") != _sha256_of(manifest):
+                raise CorruptSnapshotError("the manifest is not what was written")
             entries = [Entry(**entry) for entry in manifest["segments"]]
             segments = tuple(self._read(entry, dimension) for entry in entries)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            checkpoint = int(manifest["checkpoint"])
+        except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             raise CorruptSnapshotError(f"{type(error).__name__}: {error}") from error
         self._entries = {entry.folder: entry for entry in entries}
-        self.checkpoint = manifest["checkpoint"]
+        self.checkpoint = checkpoint
         self._remove_unlisted()
         return Loaded(self.checkpoint, segments)
 
@@ -88,6 +106,8 @@ class SnapshotStore:
     def write(self, view: SnapshotView) -> int:
         """Write a snapshot and return its checkpoint. Files that are unchanged stay."""
         with self._writing:
+            if view.checkpoint < self.checkpoint:
+                return self.checkpoint  # A newer one was written meanwhile.
             entries = [self._write(segment) for segment in view.segments]
             manifest = {
                 "version": _VERSION,
@@ -95,13 +115,20 @@ class SnapshotStore:
                 "checkpoint": view.checkpoint,
                 "segments": [asdict(entry) for entry in entries],
             }
+            manifest["sha256"] = _sha256_of(manifest)
             replace_file(self.folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
-            superseded = set(self._entries) - {entry.folder for entry in entries}
+            superseded = (set(self._entries) | self._dropped) - {e.folder for e in entries}
+            self._dropped = set()
             self._entries = {entry.folder: entry for entry in entries}
             self.checkpoint = view.checkpoint
             for name in superseded:
                 shutil.rmtree(self.folder / name)
             return view.checkpoint
+
+    def drop(self, folder: Path) -> None:
+        """Remove a segment's folder with the next snapshot, which does not name it any more."""
+        with self._writing:
+            self._dropped.add(folder.name)
 
     def _write(self, segment: SealedSegment | tuple[HotSegment, Block]) -> Entry:
         if isinstance(segment, SealedSegment):

@@ -10,7 +10,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from simsvc.domain.errors import UnavailableError
@@ -26,7 +26,7 @@ def open_engine(url: str, busy: float) -> Engine:
     if not parsed.database or parsed.database == ":memory:":
         raise ValueError("the record needs a file: acknowledged means on disk")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": busy})
+    engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin)
     migrate(engine)
@@ -48,6 +48,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
+    except IntegrityError:
+        # A mistake of ours, not of the disk: the same write would fail again.
+        raise
     except OperationalError as error:
         raise UnavailableError(f"the record cannot be written: {error.orig}") from error
     except DBAPIError as error:

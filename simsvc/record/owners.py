@@ -50,7 +50,9 @@ class _Registry:
         """Return the reference; the connection is needed only where it is not cached."""
         active = key[0].value
         reference = self._cache.get(active)
-        if reference is None:
+        if reference is not None:
+            self._cache.move_to_end(active)
+        else:
             if connection is None:
                 raise LookupError("a name that is not cached needs a connection")
             reference = self._find_or_make(connection, key, raw)

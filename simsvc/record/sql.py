@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, insert, select
 
 from simsvc.domain.errors import SimsvcError
 from simsvc.ports.embedder import ModelInfo
@@ -45,14 +45,17 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore):
 def _claim(engine: Engine, model: ModelInfo) -> None:
     """Note the generation in a new record; refuse a record of another one."""
     table, this = tables.generations, generation_id(model)
+    used = tables.vectors.c.generation_id
     with writing(engine) as connection:
-        known = connection.execute(select(table.c.generation_id, table.c.model)).all()
-        if any(row.generation_id == this for row in known):
-            return
-        used = connection.execute(select(func.count()).select_from(tables.vectors)).scalar()
-        if used:
-            raise OtherGenerationError(
-                f"the record was made with {known[0].model} ({known[0].generation_id}), "
-                f"not {model.model} ({this}); set the former model or another data_dir"
-            )
-        connection.execute(insert(table).values(generation_id=this, **asdict(model)))
+        # Two ranges of the primary key: "not equal" would read the whole table.
+        for others in (used < this, used > this):
+            other = connection.execute(select(used).where(others).limit(1)).scalar()
+            if other is not None:
+                name = select(table.c.model).where(table.c.generation_id == other)
+                raise OtherGenerationError(
+                    f"the record was made with {connection.execute(name).scalar()} ({other}), "
+                    f"not {model.model} ({this}); set the former model or another data_dir"
+                )
+        known = select(table.c.generation_id).where(table.c.generation_id == this)
+        if connection.execute(known).first() is None:
+            connection.execute(insert(table).values(generation_id=this, **asdict(model)))

@@ -175,15 +175,16 @@ def test_a_low_recall_finds_fewer_but_nothing_wrong(tmp_path: Path) -> None:
         assert np.isneginf(scores[len(seqs) :]).all()
 
 
-def test_a_sealing_that_fails_is_raised_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_sealing_that_fails_is_told_and_loses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "index"
     index = segmented(folder, SegmentRule(10**6, 16, 16, 1.0))
     shutil.rmtree(folder)
     folder.write_bytes(b"a file where the folder should be")
     index.add(rows_of(range(1, 21)), vectors_of(range(1, 21)))
-    with pytest.raises(OSError, match="index"):
-        index.finish_sealing()
     index.finish_sealing()
+    assert "sealing_failed" in capsys.readouterr().out
     assert sorted(index.over(QUERIES[0], -1.0, NO_FILTER)["seq"].tolist()) == list(range(1, 21))
     folder.unlink()
     fill_index(index, range(21, 101))
@@ -198,10 +199,6 @@ def test_sealing_in_the_background(tmp_path: Path) -> None:
         np.testing.assert_array_equal(index.vectors(list(SEQS)), vectors_of(SEQS))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="index/sealed.py _recall compares ids: of equal vectors any ten are as near",
-)
 def test_copies_of_one_prompt_do_not_make_a_search_visit_all_lists() -> None:
     centres = vectors_of(range(40))
     spread = centres[np.arange(4000) % 40] + 0.5 * vectors_of(range(100, 4100))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,15 +13,25 @@ import pytest
 
 from simsvc.domain.grouping import Hits
 from simsvc.index.flat import FlatIndex
+from simsvc.index.hot import HotSegment
 from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.ports.index import IndexFilter, Rows, VectorIndex, Vectors
 from tests.contract.indexes import BUCKET, DIM, rows_of, segmented, vectors_of
 
-COUNT, BATCH = 1500, 13
+COUNT, BATCH = 1500, 5
 VECTORS = np.concatenate([np.zeros((1, DIM), np.float32), vectors_of(range(1, COUNT + 1))])
 ROWS = rows_of(range(COUNT + 1))
 QUERIES = vectors_of(range(9_000, 9_008))
 Check = Callable[[VectorIndex, int], None]
+
+
+@pytest.fixture(autouse=True)
+def _turns() -> Iterator[None]:
+    """Let threads take turns far more often than Python would."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
 
 
 def assert_own_columns(rows: Rows | Hits, names: tuple[str, ...]) -> None:
@@ -31,8 +42,9 @@ def assert_own_columns(rows: Rows | Hits, names: tuple[str, ...]) -> None:
 def checks_nearest(index: VectorIndex, known: int) -> None:
     found = index.nearest(QUERIES, 10)
     for query, scores, rows in zip(QUERIES, found.scores, found.rows, strict=True):
-        there = rows[rows["seq"] > 0]
+        there = rows[~np.isneginf(scores)]
         assert len(there) >= min(10, known)
+        assert (there["seq"] > 0).all()
         assert len(set(there["seq"].tolist())) == len(there)
         assert_own_columns(there, ("account", "organization", "observed_at", "family"))
         np.testing.assert_allclose(scores[: len(there)], VECTORS[there["seq"]] @ query, atol=1e-5)
@@ -46,6 +58,14 @@ def checks_over(index: VectorIndex, known: int) -> None:
     assert sorted(hits["seq"].tolist()) == expected.tolist()
     assert_own_columns(hits, ("account", "organization", "observed_at"))
     np.testing.assert_allclose(hits["score"], VECTORS[hits["seq"]] @ query, atol=1e-5)
+
+
+def checks_all(index: VectorIndex, known: int) -> None:
+    hits = index.over(QUERIES[0], -1.0, IndexFilter())
+    # A row that is there before it is written has the seq 0, or one of another row.
+    assert (hits["seq"] > 0).all()
+    assert len(set(hits["seq"].tolist())) == len(hits)
+    np.testing.assert_allclose(hits["score"], VECTORS[hits["seq"]] @ QUERIES[0], atol=1e-5)
 
 
 def checks_vectors(index: VectorIndex, known: int) -> None:
@@ -77,7 +97,7 @@ def add_all(index: VectorIndex, searches: list[Future[int]]) -> None:
 
 def hammer(index: VectorIndex) -> None:
     """Add in this thread while others search, and let their failures come out."""
-    checks: list[Check] = [checks_nearest, checks_over, checks_vectors, checks_stats]
+    checks: list[Check] = [checks_nearest, checks_over, checks_all, checks_vectors, checks_stats]
     done = threading.Event()
     with ThreadPoolExecutor(len(checks)) as pool:
         searches = [pool.submit(search_on, index, check, done) for check in checks]
@@ -87,6 +107,32 @@ def hammer(index: VectorIndex) -> None:
             done.set()
         assert all(search.result() > 0 for search in searches)
     assert index.stats().prompts == COUNT
+
+
+class Watched:
+    """Vectors that look at what a search would see at the very moment they are copied."""
+
+    def __init__(self, hot: HotSegment, vectors: Vectors) -> None:
+        self._hot = hot
+        self._vectors = vectors
+        self.seen: list[int] = []
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Vectors:
+        block = self._hot.block
+        self.seen.append(len(block))
+        np.testing.assert_array_equal(block.vectors, VECTORS[block.rows["seq"]])
+        return self._vectors
+
+
+@pytest.mark.parametrize("count", [1, 200, 256, 257, 1000])
+def test_rows_are_shown_after_they_are_written(count: int) -> None:
+    hot = HotSegment(0, 0, DIM)
+    hot.append(ROWS[1:101], VECTORS[1:101])
+    watched = Watched(hot, VECTORS[101 : 101 + count])
+    hot.append(ROWS[101 : 101 + count], watched)  # type: ignore[arg-type]
+    assert set(watched.seen) == {100}
+    np.testing.assert_array_equal(hot.block.rows, ROWS[1 : 101 + count])
+    np.testing.assert_array_equal(hot.block.vectors, VECTORS[1 : 101 + count])
 
 
 def test_searches_beside_adds_to_a_flat_index() -> None:

@@ -125,7 +125,7 @@ def writes(record: SqlRecord) -> dict[str, Callable[[], object]]:
     return {
         "append": lambda: record.append([big]),
         "owners": lambda: record.owners(names),
-        "save_campaigns": lambda: record.save_campaigns([opened(huge)]),
+        "save_campaigns": lambda: record.save_campaigns([opened(campaign("b")), opened(huge)]),
         "append_audit": lambda: record.append_audit([audit]),
     }
 
@@ -209,10 +209,6 @@ def test_a_reference_that_was_not_written_is_not_remembered(
     other.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="record/engine.py takes sqlite3.IntegrityError, a DatabaseError, for a disk that fails",
-)
 def test_a_repeated_request_id_is_not_an_outage(sqlite_record: SqlRecord) -> None:
     [old] = fill(sqlite_record, ["a"])
     again = replace(new_prompt(sqlite_record.allot(1), old.owner), request_id=old.request_id)
@@ -256,10 +252,6 @@ def test_a_record_without_vectors_takes_another_model(tmp_path: Path) -> None:
     again.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="record/sql.py _claim: a generation that was once noted is let in, whatever the vectors",
-)
 def test_a_model_that_was_noted_but_never_used_is_refused(tmp_path: Path) -> None:
     open_sql(tmp_path).close()
     second = open_sql(tmp_path, model=replace(INFO, sha256="1" * 64))

@@ -147,17 +147,11 @@ def test_a_manifest_whose_segments_are_not_told(
     assert_discarded(folder)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="index/snapshot.py load reads the checkpoint outside of its try"
-)
 def test_a_manifest_without_a_checkpoint(folder: Path) -> None:
     change(folder, lambda m: m.pop("checkpoint"))
     assert_discarded(folder)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="index/snapshot.py: nothing checks the manifest itself, prompts go missing"
-)
 @pytest.mark.parametrize(
     "edit",
     [

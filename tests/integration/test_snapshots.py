@@ -197,10 +197,6 @@ def test_a_capture_during_a_sealing(tmp_path: Path) -> None:
     assert_holds(restored(tmp_path), list(SEQS))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="index/segmented.py restore: of two hot segments of a bucket one is never sealed",
-)
 def test_a_full_segment_that_was_not_sealed_yet_is_sealed_after_a_restart(tmp_path: Path) -> None:
     index = segmented(tmp_path, RULE, Later())
     index.add(rows_of(SEQS), vectors_of(SEQS))
@@ -237,9 +233,6 @@ def test_a_leftover_of_the_name_of_a_new_segment_is_replaced(tmp_path: Path) -> 
     assert not list(tmp_path.glob("*/other"))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="index/snapshot.py load removes leftovers only where there is a manifest"
-)
 def test_leftovers_of_a_crash_before_the_first_snapshot_go(tmp_path: Path) -> None:
     index = opened(tmp_path)
     fill_index(index, SEQS)
@@ -249,10 +242,6 @@ def test_leftovers_of_a_crash_before_the_first_snapshot_go(tmp_path: Path) -> No
     assert folders(tmp_path) == set()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="index/snapshot.py write removes only what a manifest listed: this waits for a restart",
-)
 def test_a_segment_sealed_and_dropped_between_two_snapshots_goes(tmp_path: Path) -> None:
     index = opened(tmp_path)
     fill_index(index, SEQS)
@@ -261,9 +250,6 @@ def test_a_segment_sealed_and_dropped_between_two_snapshots_goes(tmp_path: Path)
     assert folders(tmp_path) == listed(tmp_path) == set()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="index/snapshot.py write: the older one deletes folders that are in use"
-)
 def test_an_older_capture_that_is_written_late_takes_nothing_back(tmp_path: Path) -> None:
     index = opened(tmp_path)
     fill_index(index, range(1, 101))
