@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.domain.prompt import MICROSECONDS, Message, Prompt, Role, prefix_text, views_of
-from simsvc.domain.validation import Limits, RawPrompt, violations
+from simsvc.domain.prompt import MICROSECONDS, Role, views_of
+from simsvc.domain.validation import (
+    Limits,
+    RawPrompt,
+    as_messages,
+    message_violations,
+    violations,
+)
 from tests.fakes.prompts import NOW
 
 FIXED = settings(derandomize=True, deadline=None)
@@ -78,23 +84,54 @@ def test_nothing_crashes(
         assert violation.reason.isupper()
 
 
-def test_views() -> None:
-    messages = (
-        Message(Role.SYSTEM, "be brief"),
-        Message(Role.USER, "first"),
-        Message(Role.ASSISTANT, "answer"),
-        Message(Role.USER, "second"),
-        Message(Role.TOOL, "result"),
-    )
-    views = views_of(messages)
-    assert (views.frame, views.payload, views.prefix) == ("be brief", "second", messages[:3])
-    assert "first" in prefix_text(views.prefix)
-    assert prefix_text(messages[:1]) == ""
+def test_one_over_a_limit_in_bytes() -> None:
+    # 128 letters of two bytes are 256 bytes.
+    assert reasons(replace(GOOD, account_id="é" * 128)) == []
+    assert reasons(replace(GOOD, account_id="é" * 128 + "x")) == [("account_id", "TOO_LONG")]
+    halves = [(1, "é" * 131_072), (3, "é" * 131_072)]
+    assert reasons(replace(GOOD, messages=halves)) == []
+    assert reasons(replace(GOOD, messages=[*halves, (4, "x")])) == [("messages", "TOO_LONG")]
+    assert reasons(replace(GOOD, messages=[(3, "x")] * 1024)) == []
+    late = NOW + 300 * MICROSECONDS + 1
+    assert reasons(replace(GOOD, observed_at=late)) == [("observed_at", "IN_THE_FUTURE")]
+    early = NOW - 90 * DAY - 1
+    assert reasons(replace(GOOD, observed_at=early)) == [("observed_at", "BEFORE_RETENTION")]
 
 
-def test_a_digest_stands_for_account_and_messages() -> None:
-    prompt = Prompt("r", "a", NOW, (Message(Role.USER, "x"),))
-    same = replace(prompt, request_id="s", observed_at=1, model="m", attributes={"k": "v"})
-    assert same.digest() == prompt.digest()
-    for other in ({"account_id": "b"}, {"messages": (Message(Role.SYSTEM, "x"),)}):
-        assert replace(prompt, **other).digest() != prompt.digest()  # type: ignore[arg-type]
+def test_all_faults_are_told_at_once() -> None:
+    bad = RawPrompt("", "", "o" * 257, 0, "m\0", [(0, "x"), (3, "")], {"": "v"})
+    assert {field for field, _ in reasons(bad)} == {
+        "request_id",
+        "account_id",
+        "organization_id",
+        "observed_at",
+        "model",
+        "messages[0].role",
+        "messages[1].content",
+        "attributes",
+    }
+
+
+def test_only_the_last_user_message_must_say_something() -> None:
+    said = [(3, ""), (4, ""), (3, "x"), (5, "")]
+    assert reasons(replace(GOOD, messages=said)) == []
+    assert reasons(replace(GOOD, messages=[(3, "x"), (3, "\u2003\n"), (4, "y")])) == [
+        ("messages[1].content", "EMPTY")
+    ]
+
+
+@FIXED
+@given(st.integers(-(2**70), 2**70))
+def test_any_time_is_judged(observed_at: int) -> None:
+    found = reasons(replace(GOOD, observed_at=observed_at))
+    kept = NOW - 90 * DAY <= observed_at <= NOW + 300 * MICROSECONDS
+    assert bool(found) != kept
+
+
+@FIXED
+@given(st.lists(st.tuples(st.sampled_from(list(Role)), TEXT), min_size=1, max_size=5))
+def test_valid_messages_convert(messages: list[tuple[int, str]]) -> None:
+    if not list(message_violations(messages, LIMITS)):
+        converted = as_messages(messages)
+        assert [(m.role, m.content) for m in converted] == messages
+        assert views_of(converted).payload.strip()
