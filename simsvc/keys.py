@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from simsvc.domain.pseudonyms import Keyring
@@ -39,9 +41,12 @@ def _made_key(folder: Path) -> bytes:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         content = json.dumps({_MADE: base64.b64encode(secrets.token_bytes(32)).decode()})
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        # NamedTemporaryFile is for its owner only; a link makes the whole file appear at once, and
+        # of two processes that start together one wins.
+        with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f"{_FILE}.") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
     return base64.b64decode(json.loads(path.read_text())[_MADE])

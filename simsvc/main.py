@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from tomllib import TOMLDecodeError
 from typing import NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from simsvc.cli.app import app as cli
 from simsvc.demo.command import demo
@@ -28,7 +30,7 @@ def serve() -> None:
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         _fail("; ".join(lines))
-    except (UnsafeAddressError, FileNotFoundError) as error:
+    except (UnsafeAddressError, FileNotFoundError, SettingsError, TOMLDecodeError) as error:
         _fail(str(error))
     # OpenMP threads that wait by spinning take the cores from the threads they wait for: on two
     # busy cores the model was seven times slower. Read when torch is loaded, which takes seconds

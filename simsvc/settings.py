@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     """The settings of a server. Times are in seconds, sizes in bytes of UTF-8."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SIMSVC_", env_nested_delimiter="__", extra="forbid"
+        env_prefix="SIMSVC_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
     )
 
     listen: str = Field("127.0.0.1:50551", description="Address of the gRPC server, host:port.")
@@ -189,6 +189,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate and tls_key go together")
         if self.tls_client_ca is not None and self.tls_key is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        if "" in self.pseudonym_keys or "" in self.text_keys:
+            raise ValueError("a key needs an id")
         if self.pseudonym_keys and self.pseudonym_key_id not in self.pseudonym_keys:
             raise ValueError("pseudonym_key_id must name one of pseudonym_keys")
         if self.text_storage == "encrypted" and self.text_key_id not in self.text_keys:

@@ -26,6 +26,7 @@ from simsvc.cli.show import (
     console,
     inert,
     matches_table,
+    payload,
     short,
     when,
 )
@@ -91,8 +92,7 @@ def account(
     table.add_row("organisations", ", ".join(short(o) for o in found.organizations) or "-")
     table.add_row("campaigns", ", ".join(found.campaign_ids) or "-")
     for prompt in recent:
-        content = prompt.messages[-1].content if prompt.messages else "(text not stored)"
-        table.add_row(f"prompt {prompt.prompt_id}", inert(content))
+        table.add_row(f"prompt {prompt.prompt_id}", payload(prompt))
     console().print(table)
 
 

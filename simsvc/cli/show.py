@@ -11,7 +11,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from simsvc.client import Campaign, CampaignState, SearchPromptsResponse, StoredPrompt, TextState
+from simsvc.client import (
+    Campaign,
+    CampaignState,
+    Role,
+    SearchPromptsResponse,
+    StoredPrompt,
+    TextState,
+)
 
 _EXCERPT = 110
 _MEMBERS = 20
@@ -29,7 +36,8 @@ def payload(prompt: StoredPrompt) -> Text:
         return Text("(text not stored)", style="dim")
     if prompt.text_state == TextState.TEXT_STATE_KEY_MISSING:
         return Text("(encrypted under a key that the server does not have)", style="dim")
-    return inert(prompt.messages[-1].content if prompt.messages else "")
+    said = [m.content for m in prompt.messages if m.role == Role.ROLE_USER]
+    return inert(said[-1] if said else "")
 
 
 def when(stamp: Timestamp) -> str:

@@ -47,6 +47,8 @@ class Admission:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.release(count)
+            else:
+                self._grant()
             raise
 
     def release(self, count: int) -> None:
@@ -54,6 +56,10 @@ class Admission:
         self._in_use -= count
         self._released.append((time.monotonic(), count))
         self._trim()
+        self._grant()
+
+    def _grant(self) -> None:
+        """Let those in who wait and fit; forget those who left."""
         while self._waiting:
             wanted, turn = self._waiting[0]
             if turn.cancelled():

@@ -104,6 +104,7 @@ class CampaignBook:
             if is_open and account in campaign.members:
                 ids.append(campaign.campaign_id)
             if ids:
+                ids.sort(key=lambda i: (self._campaigns[i].first_reported_at, i))
                 self._open_by_account[account] = tuple(ids)
             else:
                 self._open_by_account.pop(account, None)
@@ -138,14 +139,14 @@ class _Draft:
         change = Change.REOPENED if first.state is CampaignState.QUIET else Change.GREW
         families = (*first.families, finding.family)
         evidence = [e for e in first.evidence if e.family != finding.family]
-        evidence.extend(finding.evidence)
         members = dict(first.members)
         for other in others:
             families += other.families
-            evidence.extend(other.evidence)
+            evidence.extend(e for e in other.evidence if e.family != finding.family)
             members |= other.members
             gone = replace(other, state=CampaignState.MERGED, merged_into=first.campaign_id)
             self._set(gone, Change.MERGED)
+        evidence.extend(finding.evidence)
         self._grow(first, change, families, tuple(evidence), members)
 
     def quiet(self, before: int) -> None:
@@ -198,7 +199,7 @@ class _Draft:
     ) -> None:
         families = tuple(dict.fromkeys(families))
         joined = dict(members) | self._counted(families)
-        if change is Change.GREW and (families, joined) == (campaign.families, campaign.members):
+        if (families, joined) == (campaign.families, campaign.members):
             return  # A restart tests every family again.
         grown = replace(
             campaign,

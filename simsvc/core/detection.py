@@ -85,14 +85,14 @@ class Detector:
 
     def family_accounts(self, batch: Sequence[Sighting]) -> list[int]:
         """Return how many accounts each prompt's family has with it, without counting it yet."""
-        actors: dict[int, set[int]] = {}
+        owners: dict[int, dict[int, int]] = {}
         sizes = []
         for seen in batch:
-            if seen.family and seen.family not in actors:
-                actors[seen.family] = self._actors_so_far(seen.family, batch)
-            family = actors.get(seen.family, set())
-            family.add(seen.actor)
-            sizes.append(len(family))
+            if seen.family and seen.family not in owners:
+                owners[seen.family] = self._owners_so_far(seen.family, batch)
+            family = owners.get(seen.family, {})
+            family[seen.account] = min(seen.actor, family.get(seen.account, seen.actor))
+            sizes.append(len(set(family.values())))
         return sizes
 
     def observe(self, batch: Iterable[Sighting]) -> None:
@@ -144,9 +144,12 @@ class Detector:
 
     def forget(self, before: int) -> None:
         """Drop what was last seen before this time (µs), as retention does in the record."""
-        for key in [k for k, f in self._families.items() if not f.actors_since(before)]:
-            self._memberships -= len(self._families.pop(key).members)
+        for family in self._families.values():
+            family.forget(before)
+        for key in [k for k, f in self._families.items() if not f.members]:
+            del self._families[key]
             self._dirty.discard(key)
+        self._memberships = sum(len(f.actors()) for f in self._families.values())
         self._lone.forget(before)
         self._founded = sum(1 for key in self._families if self._lone.find(key))
         self._activity = {a: t for a, t in self._activity.items() if t[1] >= before}
@@ -159,9 +162,9 @@ class Detector:
         self._earliest = min(self._earliest or seen.observed_at, seen.observed_at)
 
     def _add(self, family: Family, seen: Sighting) -> None:
-        before = len(family.members)
+        before = len(family.actors())
         family.add(seen)
-        self._memberships += len(family.members) - before
+        self._memberships += len(family.actors()) - before
 
     def _found(self, key: int) -> Family:
         family = self._families[key] = Family()
@@ -171,12 +174,13 @@ class Detector:
             self._add(family, leader)
         return family
 
-    def _actors_so_far(self, key: int, batch: Sequence[Sighting]) -> set[int]:
+    def _owners_so_far(self, key: int, batch: Sequence[Sighting]) -> dict[int, int]:
+        """Return the actor of each account of a family."""
         family = self._families.get(key)
         if family is not None:
-            return family.actors()
+            return {m.account: m.actor for m in family.members.values()}
         leader = self._lone.find(key) or next((s for s in batch if s.seq == key), None)
-        return {leader.actor} if leader else set()
+        return {leader.account: leader.actor} if leader else {}
 
     def _lone_families(self) -> int:
         return len(self._lone) - self._founded
@@ -185,7 +189,7 @@ class Detector:
         """Return the mean accounts of a family, lone prompts included, the tested one left out."""
         lone = self._lone_families()
         others = len(self._families) - 1 + lone
-        return (self._memberships - len(tested.members) + lone) / others if others else 1.0
+        return (self._memberships - len(tested.actors()) + lone) / others if others else 1.0
 
     def _test(self, key: int, actors: int, traffic: _Traffic, reported: bool) -> Finding | None:
         family = self._families[key]
@@ -223,7 +227,7 @@ class Detector:
     def _variety(self, key: int) -> Evidence:
         family = self._families[key]
         text = (
-            f"{len(family.texts)} distinct texts in {family.prompts} prompts: written anew each "
+            f"{family.distinct_texts()} distinct texts in {len(family.recent)} prompts: written anew each "
             f"time, not one copied prompt (under {self._rule.min_text_share:.2f} a prompt)"
         )
         return Evidence(

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from simsvc.ports.index import Neighbours, VectorIndex, Vectors
 
+_FURTHER = 16
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyRule:
@@ -48,31 +50,26 @@ class FamilyAssigner:
         leaders = _Leaders(self._index, vectors, first_seq)
         placements: list[Placement] = []
         for i in range(len(vectors)):
-            candidates = self._candidates(found, within, placements, i, first_seq)
-            nearest = candidates[0][0] if candidates else 0.0
+            earlier = self._within(within[i, :i], placements, first_seq)
+            candidates = _recorded(found, i) + earlier
             family = self._join(vectors[i], candidates, leaders)
+            if not family and len(candidates) >= self._rule.k and self._all_near(found, i):
+                # All of them may belong to one family that is out of reach: look further.
+                more = self._index.nearest(vectors[i : i + 1], _FURTHER * self._rule.k)
+                family = self._join(vectors[i], _recorded(more, 0) + earlier, leaders)
+            nearest = max([*within[i, :i].tolist(), *(c[0] for c in candidates)], default=0.0)
             placements.append(Placement(nearest, family))
         return placements
 
-    def _candidates(
-        self,
-        found: Neighbours,
-        within: Vectors,
-        placed: Sequence[Placement],
-        i: int,
-        first_seq: int,
+    def _within(
+        self, similarities: Vectors, placed: Sequence[Placement], first_seq: int
     ) -> list[tuple[float, int]]:
-        """Return (similarity, family or the seq that would lead one), most similar first."""
-        rows = found.rows[i]
-        pairs = [
-            (float(score), int(row["family"]) or int(row["seq"]))
-            for score, row in zip(found.scores[i], rows, strict=True)
-            if row["seq"] > 0
-        ]
-        near = np.flatnonzero(within[i, :i] >= self._rule.neighbour)
-        pairs += [(float(within[i, j]), placed[j].family or first_seq + j) for j in near.tolist()]
-        pairs.sort(key=lambda pair: -pair[0])
-        return pairs
+        """Return (similarity, family) of the near ones among the batch's earlier prompts."""
+        near = np.flatnonzero(similarities >= self._rule.neighbour)
+        return [(float(similarities[j]), placed[j].family or first_seq + j) for j in near.tolist()]
+
+    def _all_near(self, found: Neighbours, i: int) -> bool:
+        return bool(found.scores[i].min() >= self._rule.neighbour)
 
     def _join(
         self,
@@ -81,15 +78,26 @@ class FamilyAssigner:
         leaders: _Leaders,
     ) -> int:
         refused: set[int] = set()
-        for similarity, family in candidates:
+        for similarity, family in sorted(candidates, key=lambda pair: -pair[0]):
             if similarity < self._rule.neighbour:
                 break
             if family in refused:
                 continue
-            if float(leaders.vector(family) @ vector) >= self._rule.leader:
+            leader = leaders.vector(family)
+            # Where retention dropped the leader, the neighbour alone decides.
+            if not leader.any() or float(leader @ vector) >= self._rule.leader:
                 return family
             refused.add(family)
         return 0
+
+
+def _recorded(found: Neighbours, i: int) -> list[tuple[float, int]]:
+    """Return (similarity, family, or the seq that would lead one) of a query's neighbours."""
+    return [
+        (float(score), int(row["family"]) or int(row["seq"]))
+        for score, row in zip(found.scores[i], found.rows[i], strict=True)
+        if row["seq"] > 0
+    ]
 
 
 class _Leaders:

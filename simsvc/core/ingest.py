@@ -45,6 +45,13 @@ class _Arrival:
     payload_hash: bytes
 
 
+@dataclass(slots=True)
+class _Permits:
+    """What a call has to give back. Those of prompts with the writer go back when it is done."""
+
+    held: int
+
+
 class Ingest:
     """The use case behind all three ingest calls. Used from one event loop."""
 
@@ -70,6 +77,7 @@ class Ingest:
         self._keep_raw_ids = keep_raw_ids
         self._recent: OrderedDict[str, Answered] = OrderedDict()
         self._in_flight: dict[str, tuple[bytes, asyncio.Future[Outcome]]] = {}
+        self._completing: set[asyncio.Task[UnavailableError | None]] = set()
         self.counters = IngestCounters()
 
     async def wait_for_room(self) -> None:
@@ -87,10 +95,11 @@ class Ingest:
             if all(a.prompt.request_id in self._recent for a in arrivals):
                 return [self._repeat(a, self._recent[a.prompt.request_id]) for a in arrivals]
             self._admission.admit(len(arrivals))
+        permits = _Permits(len(arrivals))
         try:
-            return await self._admitted(arrivals)
+            return await self._admitted(arrivals, permits)
         finally:
-            self._admission.release(len(arrivals))
+            self._admission.release(permits.held)
 
     def _arrival(self, prompt: Prompt) -> _Arrival:
         views = views_of(prompt.messages)
@@ -98,7 +107,7 @@ class Ingest:
             prompt, prompt.digest(), views, self._keyring.text_hash("payload", views.payload)
         )
 
-    async def _admitted(self, arrivals: Sequence[_Arrival]) -> list[Result]:
+    async def _admitted(self, arrivals: Sequence[_Arrival], permits: _Permits) -> list[Result]:
         fresh: dict[str, tuple[_Arrival, asyncio.Future[Outcome]]] = {}
         joined: list[tuple[_Arrival, _Source]] = []
         known, seen_texts = await self._look_up(arrivals)
@@ -116,12 +125,9 @@ class Ingest:
                 self._in_flight[request_id] = (arrival.digest, future)
                 fresh[request_id] = (arrival, future)
                 joined.append((arrival, future))
-        try:
-            if fresh:
-                await self._take(list(fresh.values()), seen_texts)
-            return [await self._result(a, source) for a, source in joined]
-        finally:
-            self._settle(fresh)
+        if fresh:
+            await self._take(list(fresh.values()), seen_texts, permits)
+        return [await self._result(a, source) for a, source in joined]
 
     async def _look_up(
         self, arrivals: Sequence[_Arrival]
@@ -134,22 +140,60 @@ class Ingest:
         self,
         fresh: Sequence[tuple[_Arrival, asyncio.Future[Outcome]]],
         seen_texts: dict[bytes, Embedding],
+        permits: _Permits,
     ) -> None:
-        """Embed and record; the futures resolve on the way."""
-        missing = {a.payload_hash: a.views.payload for a, _ in fresh}
+        """Embed and record; the futures resolve on the way.
+
+        A caller who leaves stops this up to the moment when the prompts are handed to the writer,
+        and not after: a request stays in flight, and keeps its permit, until it is known what
+        became of it.
+        """
+        try:
+            embeddings = await self._embed([a for a, _ in fresh], seen_texts)
+            now = self._clock.now()
+            writes = [
+                self._writer.submit(self._pending(arrival, embeddings[arrival.payload_hash], now))
+                for arrival, _ in fresh
+            ]
+        except BaseException:
+            for arrival, future in fresh:
+                self._settle(arrival, future, UnavailableError("the first attempt was abandoned"))
+            raise
+        permits.held -= len(fresh)
+        completing = asyncio.create_task(self._complete(fresh, writes))
+        self._completing.add(completing)
+        completing.add_done_callback(self._completing.discard)
+        error = await asyncio.shield(completing)
+        if error is not None:
+            raise error
+
+    async def _embed(
+        self, arrivals: Sequence[_Arrival], seen_texts: dict[bytes, Embedding]
+    ) -> dict[bytes, Embedding]:
+        missing = {a.payload_hash: a.views.payload for a in arrivals}
         missing = {h: text for h, text in missing.items() if h not in seen_texts}
-        self.counters.repeated_texts += len(fresh) - len(missing)
+        self.counters.repeated_texts += len(arrivals) - len(missing)
         made = await self._embedder.embed(list(missing.values()), Priority.INGEST)
-        embeddings = seen_texts | {h: _as_stored(e) for h, e in zip(missing, made, strict=True)}
-        now = self._clock.now()
-        writes = [
-            self._writer.submit(self._pending(arrival, embeddings[arrival.payload_hash], now))
-            for arrival, _ in fresh
-        ]
-        outcomes = await asyncio.gather(*writes)
-        for (arrival, future), outcome in zip(fresh, outcomes, strict=True):
-            self._remember(arrival, outcome)
-            future.set_result(outcome)
+        return seen_texts | {h: _as_stored(e) for h, e in zip(missing, made, strict=True)}
+
+    async def _complete(
+        self,
+        fresh: Sequence[tuple[_Arrival, asyncio.Future[Outcome]]],
+        writes: Sequence[asyncio.Future[Outcome]],
+    ) -> UnavailableError | None:
+        """Wait for every write; return an error if one failed."""
+        failed = None
+        for (arrival, future), write in zip(fresh, writes, strict=True):
+            try:
+                outcome = await write
+            except UnavailableError as error:
+                failed = error
+                self._settle(arrival, future, error)
+            else:
+                self._remember(arrival, outcome)
+                self._settle(arrival, future, outcome)
+        self._admission.release(len(fresh))
+        return failed
 
     def _pending(self, arrival: _Arrival, embedding: Embedding, now: int) -> Pending:
         prompt, keyring = arrival.prompt, self._keyring
@@ -192,13 +236,16 @@ class Ingest:
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
 
-    def _settle(self, fresh: dict[str, tuple[_Arrival, asyncio.Future[Outcome]]]) -> None:
-        """Leave no request in flight, whatever became of it."""
-        for request_id, (_, future) in fresh.items():
-            del self._in_flight[request_id]
-            if not future.done():
-                future.set_exception(UnavailableError("the first attempt was abandoned"))
-                future.exception()  # It is retrieved here, in case nobody else waits for it.
+    def _settle(
+        self, arrival: _Arrival, future: asyncio.Future[Outcome], result: Outcome | SimsvcError
+    ) -> None:
+        """Tell everybody who waits for a request, which is in flight no more."""
+        del self._in_flight[arrival.prompt.request_id]
+        if isinstance(result, SimsvcError):
+            future.set_exception(result)
+            future.exception()  # It is retrieved here, in case nobody else waits for it.
+        else:
+            future.set_result(result)
 
 
 def _as_stored(embedding: Embedding) -> Embedding:

@@ -110,9 +110,10 @@ class Lifecycle:
         except UnavailableError:
             self._detector.test_again(finding.family for finding in findings)
             raise
-        self._membership.learn(event.campaign for event in saved)
+        # Whatever fails from here on, the book must be what the record is.
         self._book.apply(saved)
         self._publisher.publish(saved)
+        self._membership.learn(self._book.all())
         return len(saved)
 
     def retain(self) -> int:

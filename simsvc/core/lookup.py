@@ -17,7 +17,7 @@ from simsvc.core.admission import Admission
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import InvalidError, NotFoundError, Violation
 from simsvc.domain.grouping import Cursor, Page, page_of
-from simsvc.domain.pseudonyms import Keyring, parse_pseudonym
+from simsvc.domain.pseudonyms import Keyring, parse_pseudonym, pseudonym
 from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.windows import normalised
 from simsvc.ports.clock import Clock
@@ -156,9 +156,10 @@ class Lookup:
                 raise NotFoundError("account")
             return facts, self._names([facts.account], facts.organizations)
 
-        facts, names = await self._read(read)
-        await self._audit(who, "account", str(facts.account))
-        return facts, names
+        asked = self._keyring.all_hashes("account", account_id)[0].value
+        named = parse_pseudonym("acct", account_id)
+        await self._audit(who, "account", pseudonym("acct", named or asked))
+        return await self._read(read)
 
     def _position(self, query: SearchQuery) -> tuple[Cursor | None, int]:
         if not query.page_token:

@@ -33,8 +33,8 @@ class Membership:
     def check(self, account_id: str) -> tuple[str, ...]:
         """Return the open campaigns of an account, given its raw id or its pseudonym."""
         named = parse_pseudonym("acct", account_id)
-        hashes = (h.value for h in self._keyring.all_hashes("account", account_id))
-        for value in (named,) if named else hashes:
+        hashes = [h.value for h in self._keyring.all_hashes("account", account_id)]
+        for value in (named, *hashes) if named else hashes:
             account = self._accounts.get(value)
             if account is not None:
                 return self._book.check(account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from simsvc.domain.campaign import Member
 
-_MAX_TEXTS = 4096
+_RECENT = 4096
 _SAMPLE = 16
 _LONE_DTYPE = np.dtype(
     [("seq", "i8"), ("account", "i8"), ("actor", "i8"), ("observed_at", "i8"), ("text", "V16")]
@@ -30,10 +31,14 @@ class Sighting:
 
 @dataclass(slots=True)
 class Family:
-    """What is counted of one family of near-duplicates."""
+    """What is counted of one family of near-duplicates.
+
+    `owners` are its actors; `recent` are the time (µs) and text hash of the latest prompts.
+    """
 
     members: dict[int, Member] = field(default_factory=dict)
-    texts: set[bytes] = field(default_factory=set)
+    owners: set[int] = field(default_factory=set)
+    recent: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     prompts: int = 0
     sample: list[int] = field(default_factory=list)
 
@@ -41,16 +46,19 @@ class Family:
         """Count a prompt."""
         part = Member(seen.account, seen.actor, seen.observed_at, seen.observed_at, 1)
         known = self.members.get(seen.account)
-        self.members[seen.account] = known.joined(part) if known else part
+        joined = known.joined(part) if known else part
+        self.members[seen.account] = joined
+        if known and known.actor != joined.actor:
+            self.owners = {m.actor for m in self.members.values()}
+        self.owners.add(joined.actor)
         self.prompts += 1
-        if len(self.texts) < _MAX_TEXTS:
-            self.texts.add(seen.text)
+        self.recent.append((seen.observed_at, seen.text))
         if len(self.sample) < _SAMPLE:
             self.sample.append(seen.seq)
 
     def actors(self) -> set[int]:
         """Return all that sent it, organisations collapsed."""
-        return {m.actor for m in self.members.values()}
+        return self.owners
 
     def actors_since(self, start: int) -> set[int]:
         """Return those that sent it at `start` (µs) or later."""
@@ -60,9 +68,20 @@ class Family:
         """Return those that sent it before `start` (µs)."""
         return {m.actor for m in self.members.values() if m.first_seen < start}
 
+    def forget(self, before: int) -> None:
+        """Drop members last seen before this time (µs)."""
+        self.members = {a: m for a, m in self.members.items() if m.last_seen >= before}
+        self.owners = {m.actor for m in self.members.values()}
+        self.prompts = sum(m.prompts for m in self.members.values())
+        self.recent = deque((r for r in self.recent if r[0] >= before), maxlen=_RECENT)
+
     def text_share(self) -> float:
-        """Return distinct texts a prompt, of the first few thousand where there are more."""
-        return len(self.texts) / max(1, min(self.prompts, _MAX_TEXTS))
+        """Return distinct texts a prompt, of the `recent` ones."""
+        return self.distinct_texts() / max(1, len(self.recent))
+
+    def distinct_texts(self) -> int:
+        """Return how many wordings the `recent` prompts have."""
+        return len({text for _, text in self.recent})
 
 
 class LonePrompts:

@@ -87,7 +87,9 @@ class Writer:
             _resolve(group, error)
         except BaseException:
             # Memory may no longer match the record. The server stops and replays it.
-            _resolve(group, UnavailableError("the server failed and is stopping"))
+            self._closing = True
+            _resolve([*group, *self._queue], UnavailableError("the server failed and is stopping"))
+            self._queue.clear()
             raise
         else:
             self.writable = True

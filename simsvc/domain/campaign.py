@@ -53,9 +53,13 @@ class Member:
     prompts: int
 
     def joined(self, other: Member) -> Member:
-        """Return both parts of one account as one."""
+        """Return both parts of one account as one.
+
+        An organisation that was declared in one of them (a negative actor) holds for both.
+        """
         return replace(
             self,
+            actor=min(self.actor, other.actor),
             first_seen=min(self.first_seen, other.first_seen),
             last_seen=max(self.last_seen, other.last_seen),
             prompts=self.prompts + other.prompts,

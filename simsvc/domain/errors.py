@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_MOST_VIOLATIONS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -27,11 +29,16 @@ class SimsvcError(Exception):
 
 
 class InvalidError(SimsvcError):
-    """The request is wrong and would be wrong again."""
+    """The request is wrong and would be wrong again.
+
+    Only the first few violations are kept: they travel in headers, which clients limit to 8 KiB.
+    """
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
-        self.violations = tuple(violations)
+        self.violations = tuple(violations[:_MOST_VIOLATIONS])
+        told = "; ".join(f"{v.field}: {v.description}" for v in self.violations)
+        more = len(violations) - len(self.violations)
+        super().__init__(f"{told}; and {more} more" if more else told)
 
 
 class NotFoundError(SimsvcError):

@@ -69,21 +69,18 @@ def page_of(hits: Hits, after: Cursor | None, size: int, per_account: int) -> Pa
     hits, scores = hits[order], scores[order]
     starts = np.flatnonzero(np.r_[True, np.diff(hits["account"]) != 0])
     ends = np.r_[starts[1:], len(hits)]
+    # An account may declare its organisation on some prompts only.
+    organizations = np.maximum.reduceat(hits["organization"], starts)
+    actors = np.where(organizations > 0, -organizations, hits["account"][starts])
     ranked = np.lexsort((hits["account"][starts], -scores[starts]))
     first = _first_after(after, scores[starts][ranked], hits["account"][starts][ranked])
     shown = ranked[first : first + size]
-    groups = tuple(_group(hits[starts[g] : ends[g]], scores[starts[g]], per_account) for g in shown)
+    groups = tuple(
+        _group(hits[starts[g] : ends[g]], scores[starts[g] : ends[g]], per_account) for g in shown
+    )
     more = first + size < len(ranked)
     cursor = Cursor(groups[-1].best, groups[-1].account) if more and groups else None
-    return Page(groups, cursor, len(starts), len(np.unique(actors_of(hits))), len(hits))
-
-
-def actors_of(hits: Hits) -> npt.NDArray[np.int64]:
-    """Return one number for each hit: the account, or −organisation where one was declared."""
-    actors: npt.NDArray[np.int64] = np.where(
-        hits["organization"] > 0, -hits["organization"], hits["account"]
-    )
-    return actors
+    return Page(groups, cursor, len(starts), len(np.unique(actors)), len(hits))
 
 
 def _rounded(hits: Hits) -> npt.NDArray[np.float64]:
@@ -99,15 +96,15 @@ def _first_after(
     return int(np.count_nonzero(seen))
 
 
-def _group(hits: Hits, best: float, per_account: int) -> Group:
+def _group(hits: Hits, scores: npt.NDArray[np.float64], per_account: int) -> Group:
     top = hits[:per_account]
     return Group(
         account=int(hits["account"][0]),
-        organization=int(hits["organization"][0]),
+        organization=int(hits["organization"].max()),
         count=len(hits),
-        best=float(best),
+        best=float(scores[0]),
         first=int(hits["observed_at"].min()),
         last=int(hits["observed_at"].max()),
         seqs=tuple(int(s) for s in top["seq"]),
-        scores=tuple(float(s) for s in top["score"]),
+        scores=tuple(scores[:per_account].tolist()),
     )

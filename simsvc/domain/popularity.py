@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln, gammaln, logsumexp
 
-_TAIL_TERMS = 20_000
 _PAST_ACCOUNTS = 10
 
 
@@ -70,7 +69,7 @@ def log_beta_binomial_tail(k: int, n: int, alpha: float, beta: float) -> float:
         return 0.0
     if k > n:
         return -math.inf
-    x = np.arange(k, min(n, k + _TAIL_TERMS) + 1, dtype=np.float64)
+    x = np.arange(k, n + 1, dtype=np.float64)
     log_choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
     log_pmf = log_choose + betaln(x + alpha, n - x + beta) - betaln(alpha, beta)
     return min(0.0, float(logsumexp(log_pmf)))

@@ -45,6 +45,7 @@ class _Job:
     done: asyncio.Future[Embedding] | None = field(compare=False)
     # How many callers wait; 0 once all have left.
     waiting: int = field(default=1, compare=False)
+    taken: bool = field(default=False, compare=False)
 
 
 class Batcher:
@@ -114,7 +115,8 @@ class Batcher:
         if cached is not None:
             return cached
         job = self._in_flight.get(key)
-        if job is None or job.waiting == 0:
+        if job is None or job.waiting == 0 or (priority < job.priority and not job.taken):
+            # A more urgent caller does not wait for a batch job's turn.
             job = self._enqueue(key, text, priority)
         else:
             job.waiting += 1
@@ -127,7 +129,7 @@ class Batcher:
             raise
 
     def _enqueue(self, key: bytes, text: str, priority: Priority) -> _Job:
-        if self._loop is None or self._stopping:
+        if self._loop is None or self._stopping or self._failed.is_set():
             raise UnavailableError("the model thread does not run")
         self._number += 1
         job = _Job(priority, self._number, key, text, self._loop.create_future())
@@ -136,8 +138,12 @@ class Batcher:
         return job
 
     def _run(self, prepare: Callable[[], None] | None) -> None:
-        if prepare:
-            prepare()
+        try:
+            if prepare:
+                prepare()
+        except BaseException:
+            self._call(self._fail_all, [])
+            raise
         stop = False
         while not stop:
             jobs, stop = self._take()
@@ -163,6 +169,8 @@ class Batcher:
             while len(jobs) < self._max_texts and room > 0:
                 jobs.append(self._queue.get_nowait())
                 room -= len(jobs[-1].text)
+        for job in jobs:
+            job.taken = True
         stop = any(job.done is None for job in jobs)
         return [job for job in jobs if job.done is not None], stop
 
@@ -204,6 +212,9 @@ class Batcher:
         """Nothing is embedded any more: whoever waits is told."""
         self._failed.set()
         waiting = [*jobs, *self._in_flight.values()]
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.append(self._queue.get_nowait())
         self._in_flight.clear()
         for job in waiting:
             if job.done is not None and not job.done.done():

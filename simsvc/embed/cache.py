@@ -35,5 +35,6 @@ class EmbeddingCache:
     def put(self, key: bytes, embedding: Embedding) -> None:
         """Keep an embedding."""
         self._entries[key] = embedding
+        self._entries.move_to_end(key)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)

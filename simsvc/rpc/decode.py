@@ -20,6 +20,7 @@ M = TypeVar("M", bound=Message)
 # The pure and the native implementation each have a class of their own.
 Descriptor = Any
 _LENGTH_DELIMITED = 2
+_FLOAT_BYTES = 4
 _MALFORMED = "is not a valid protobuf message"
 
 
@@ -41,7 +42,8 @@ def decode_items(kind: type[M], raw: bytes, items: str) -> tuple[M, dict[int, Vi
     except DecodeError as error:
         field = kind.DESCRIPTOR.fields_by_name[items]
         parts = _parts(raw)
-        if parts is None or any(number != field.number for number, _, _ in parts):
+        wanted = (field.number, _LENGTH_DELIMITED)
+        if parts is None or any((number, wire) != wanted for number, wire, _ in parts):
             raise InvalidError([_locate(kind.DESCRIPTOR, raw) or _whole()]) from error
     message, faults = kind(), {}
     container = getattr(message, items)
@@ -94,6 +96,9 @@ def _wrong_in(field: FieldDescriptor, path: str, data: bytes) -> Iterator[Violat
             data.decode("utf-8")
         except UnicodeDecodeError:
             yield Violation(path, "INVALID_UTF8", "is not valid UTF-8")
+    elif field.type == FieldDescriptor.TYPE_FLOAT:
+        if len(data) % _FLOAT_BYTES:
+            yield Violation(field.name, "MALFORMED", _MALFORMED)
     elif field.message_type is not None:
         inner = _locate(field.message_type, data)
         if inner is not None:

@@ -209,7 +209,7 @@ class CampaignMember(_message.Message):
     organization: _builtins.str
     """Pseudonym of its organisation."""
     prompts: _builtins.int
-    """Its prompts in the campaign's families."""
+    """Its prompts in the campaign's families, of those that are still kept."""
     @_builtins.property
     def first_seen(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property

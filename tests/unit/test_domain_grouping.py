@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,11 +112,6 @@ def test_organisations_are_one_actor() -> None:
     assert [g.organization for g in page.groups] == [9, 9]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="page_of counts actors by hit: an account that declares its organisation on some "
-    "prompts only is two actors",
-)
 def test_there_are_no_more_actors_than_accounts() -> None:
     hits = hits_of([(0.9, 1), (0.8, 1)])
     hits["organization"] = [9, 0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from pydantic import ValidationError
@@ -104,6 +104,7 @@ def test_stored_texts() -> None:
     assert PlainText({}).decode(7, StoredText(None, None)) == (None, "not_stored")
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.text(min_size=1, max_size=50), st.floats(0, 1))
 def test_blends_have_unit_length(text: str, known: float) -> None:
     model = np.zeros(64, np.float32)
