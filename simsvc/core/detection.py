@@ -226,9 +226,10 @@ class Detector:
 
     def _variety(self, key: int) -> Evidence:
         family = self._families[key]
+        distinct, sampled = family.distinct_texts(), len(family.recent)
         text = (
-            f"{family.distinct_texts()} distinct texts in {len(family.recent)} prompts: written anew each "
-            f"time, not one copied prompt (under {self._rule.min_text_share:.2f} a prompt)"
+            f"{distinct} distinct texts in {sampled} prompts: written anew each time, not one "
+            f"copied prompt (under {self._rule.min_text_share:.2f} a prompt)"
         )
         return Evidence(
             "varied_texts",
