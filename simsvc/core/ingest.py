@@ -88,7 +88,7 @@ class Ingest:
         """Take prompts in; return an outcome or error for each, in order.
 
         Raises OverloadedError where there is no room, unless they are `admitted` already, and
-        UnavailableError if the record cannot be written: none of the new ones is then taken.
+        UnavailableError if the record cannot be written: send them again, those taken are known.
         """
         arrivals = [self._arrival(p) for p in prompts]
         if not admitted:
@@ -183,16 +183,18 @@ class Ingest:
     ) -> UnavailableError | None:
         """Wait for every write; return an error if one failed."""
         failed = None
-        for (arrival, future), write in zip(fresh, writes, strict=True):
-            try:
-                outcome = await write
-            except UnavailableError as error:
-                failed = error
-                self._settle(arrival, future, error)
-            else:
-                self._remember(arrival, outcome)
-                self._settle(arrival, future, outcome)
-        self._admission.release(len(fresh))
+        try:
+            for (arrival, future), write in zip(fresh, writes, strict=True):
+                try:
+                    outcome = await write
+                except UnavailableError as error:
+                    failed = error
+                    self._settle(arrival, future, error)
+                else:
+                    self._remember(arrival, outcome)
+                    self._settle(arrival, future, outcome)
+        finally:
+            self._admission.release(len(fresh))
         return failed
 
     def _pending(self, arrival: _Arrival, embedding: Embedding, now: int) -> Pending:
