@@ -50,6 +50,21 @@ class CampaignBook:
         for campaign in campaigns:
             self._put(campaign)
 
+    def settle(self, detector: Detector) -> None:
+        """Take from the members, once, after a restart, the prompts that retention has taken.
+
+        What came on top since the last tick stays for the next one to tell.
+        """
+        for campaign in self.all():
+            if campaign.state in _LIVE:
+                members = dict(campaign.members)
+                for account, part in _counted(detector, campaign.families).items():
+                    old = members.get(account)
+                    if old and part.prompts <= old.prompts and part.last_seen <= old.last_seen:
+                        members[account] = part
+                extent = extent_of(members.values())
+                self._put(replace(campaign, members=members, extent=extent))
+
     def check(self, account: int) -> tuple[str, ...]:
         """Return the open campaigns that an account is in. One dict look-up."""
         return self._open_by_account.get(account, ())
@@ -198,7 +213,7 @@ class _Draft:
         members: Mapping[int, Member],
     ) -> None:
         families = tuple(dict.fromkeys(families))
-        joined = dict(members) | self._counted(families)
+        joined = dict(members) | _counted(self._detector, families)
         if (families, joined) == (campaign.families, campaign.members):
             return  # A restart tests every family again.
         grown = replace(
@@ -210,15 +225,6 @@ class _Draft:
             extent=extent_of(joined.values()),
         )
         self._set(grown, change)
-
-    def _counted(self, families: Iterable[int]) -> dict[int, Member]:
-        """Count each account's part over all families that the detector still knows."""
-        members: dict[int, Member] = {}
-        for family in families:
-            for part in self._detector.members(family):
-                known = members.get(part.account)
-                members[part.account] = known.joined(part) if known else part
-        return members
 
     def _set(self, campaign: Campaign, change: Change) -> None:
         self._campaigns[campaign.campaign_id] = campaign
@@ -232,3 +238,13 @@ class _Draft:
         base = self._base.get(campaign_id)
         revision = base.revision + 1 if base else 1
         return replace(self._campaigns[campaign_id], updated_at=self._now, revision=revision)
+
+
+def _counted(detector: Detector, families: Iterable[int]) -> dict[int, Member]:
+    """Count each account's part over all families that the detector still knows."""
+    members: dict[int, Member] = {}
+    for family in families:
+        for part in detector.members(family):
+            known = members.get(part.account)
+            members[part.account] = known.joined(part) if known else part
+    return members

@@ -58,7 +58,8 @@ class FamilyAssigner:
                 more = self._index.nearest(vectors[i : i + 1], _FURTHER * self._rule.k)
                 family = self._join(vectors[i], _recorded(more, 0) + earlier, leaders)
             nearest = max([*within[i, :i].tolist(), *(c[0] for c in candidates)], default=0.0)
-            placements.append(Placement(nearest, family))
+            # Rounded to fp16, a vector is not quite of unit length.
+            placements.append(Placement(min(nearest, 1.0), family))
         return placements
 
     def _within(

@@ -96,6 +96,7 @@ class Lifecycle:
             self.replayed += len(batch.rows)
         campaigns = self._record.campaigns()
         self._book.load(campaigns)
+        self._book.settle(self._detector)
         self._membership.learn(campaigns)
 
     def tick(self) -> int:

@@ -26,6 +26,8 @@ from simsvc.ports.index import IndexFilter, VectorIndex
 from simsvc.ports.record import AccountFacts, LookupAudit, Named, Record, RecordedPrompt
 
 T = TypeVar("T")
+# The least score of two equal texts: vectors are stored in fp16.
+_EQUAL = 1 - 5e-4
 Vector = npt.NDArray[np.float32]
 
 
@@ -175,7 +177,7 @@ class Lookup:
         where = self._index_filter(query.where, up_to)
         if where is None:
             return _Hydrated(Page((), None, 0, 0, 0), {}, Names({}, {}))
-        hits = self._index.over(vector, query.where.min_similarity, where)
+        hits = self._index.over(vector, min(query.where.min_similarity, _EQUAL), where)
         page = page_of(hits, cursor, query.page_size, query.per_account)
         prompts = self._record.prompts([seq for group in page.groups for seq in group.seqs])
         names = self._names([g.account for g in page.groups], [g.organization for g in page.groups])

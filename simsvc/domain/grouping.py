@@ -84,7 +84,9 @@ def page_of(hits: Hits, after: Cursor | None, size: int, per_account: int) -> Pa
 
 
 def _rounded(hits: Hits) -> npt.NDArray[np.float64]:
-    return np.asarray(np.round(hits["score"].astype(np.float64), PRECISION), np.float64)
+    return np.asarray(
+        np.round(np.minimum(hits["score"].astype(np.float64), 1.0), PRECISION), np.float64
+    )
 
 
 def _first_after(

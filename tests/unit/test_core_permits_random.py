@@ -123,9 +123,6 @@ async def test_one_release_wakes_all_that_fit() -> None:
         task.cancel()
 
 
-LEAVES = "admission.py: a waiter that leaves stays at the head of the queue until the next release"
-
-
 async def test_who_leaves_lets_the_next_one_in() -> None:
     admission = Admission(4)
     admission.admit(3)
