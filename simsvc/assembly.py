@@ -12,6 +12,7 @@ import faiss
 
 from simsvc import __version__
 from simsvc.core.admission import Admission
+from simsvc.core.analysis import AnalysisRule
 from simsvc.core.campaigns import CampaignBook, CampaignRule
 from simsvc.core.casework import Casework
 from simsvc.core.clock import SystemClock
@@ -23,10 +24,16 @@ from simsvc.core.ingest import Ingest
 from simsvc.core.lifecycle import Lifecycle, Schedule
 from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
+from simsvc.core.popularity import FamilyTest
+from simsvc.core.references import ReferenceSets
 from simsvc.core.status import Status
+from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
+from simsvc.domain.calibration import Calibration
+from simsvc.domain.frames import FrameRule
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.domain.tokens import TokenSealer
+from simsvc.domain.verdict import Thresholds
 from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
 from simsvc.embed.engine import TorchEngine
@@ -36,6 +43,7 @@ from simsvc.index.snapshot import SnapshotStore
 from simsvc.keys import keyring, token_key
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import generation_id
+from simsvc.ports.index import VectorIndex
 from simsvc.record.open import open_record
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
@@ -51,6 +59,7 @@ class Threads:
     readers: ThreadPoolExecutor
     writing: ThreadPoolExecutor
     sealing: ThreadPoolExecutor
+    looking: ThreadPoolExecutor
 
     @classmethod
     def start(cls, readers: int) -> Threads:
@@ -59,11 +68,12 @@ class Threads:
             ThreadPoolExecutor(readers, "read", **_ONE_CORE),
             ThreadPoolExecutor(1, "write", **_ONE_CORE),
             ThreadPoolExecutor(1, "seal", **_ONE_CORE),
+            ThreadPoolExecutor(1, "look", **_ONE_CORE),
         )
 
     def shutdown(self) -> None:
         """Finish what is under way."""
-        for pool in (self.sealing, self.readers, self.writing):
+        for pool in (self.looking, self.sealing, self.readers, self.writing):
             pool.shutdown()
 
 
@@ -82,6 +92,7 @@ class Service:
     status: Status
     lifecycle: Lifecycle
     feed: CampaignFeed
+    references: ReferenceSets
     threads: Threads
 
     def close(self) -> None:
@@ -102,12 +113,16 @@ def build_service(settings: Settings) -> Service:
     record = open_record(settings, model)
     threads = Threads.start(settings.search_threads)
     index = make_index(settings, model, threads.sealing)
-    detector = Detector(_detection_rule(settings))
-    book = CampaignBook(_campaign_rule(settings), generation_id(model))
+    calibration = record.calibration() or Calibration()
+    detector = make_detector(settings, index, calibration.thresholds)
+    book = make_campaign_book(settings, model)
     ring, clock = keyring(settings), SystemClock()
     membership = Membership(record, book, ring)
-    assigner = FamilyAssigner(index, _family_rule(settings))
-    committer = Committer(record, index, assigner, detector, book)
+    assigner = make_family_assigner(settings, index)
+    dissector = Dissector(ring, FrameRule())
+    committer = Committer(
+        record, index, assigner, detector, book, dissector, shadow=settings.shadow
+    )
     writer = Writer(committer, threads.writing, settings.group_prompts)
     feed = CampaignFeed(record, threads.readers)
     sealer = TokenSealer(token_key(settings))
@@ -121,20 +136,23 @@ def build_service(settings: Settings) -> Service:
         writer=writer,
         admission=admission,
         ingest=Ingest(
-            record, batcher, writer, admission, ring, clock, readers,
+            record, batcher, writer, admission, dissector, ring, clock, readers,
             keep_raw_ids=settings.keep_raw_ids,
         ),
         lookup=Lookup(record, index, batcher, writer, ring, sealer, clock, readers, lookups),
         casework=Casework(record, index, book, membership, feed, sealer, readers),
         status=Status(
             __version__, model, settings.limits, index, index, writer, detector, book,
-            record.last_seq(),
+            record.last_seq(), calibration, shadow=settings.shadow,
         ),
         lifecycle=Lifecycle(
             record, index, index, detector, book, membership, writer, feed, clock,
-            _schedule(settings),
+            _schedule(settings), dissector, threads.looking,
         ),
         feed=feed,
+        references=ReferenceSets(
+            record, detector.library, dissector, batcher, writer, ring, clock
+        ),
         threads=threads,
     )  # fmt: skip
 
@@ -199,14 +217,41 @@ def make_index(settings: Settings, model: ModelInfo, sealing: Executor) -> Segme
     return SegmentedIndex(model.dimension, rule, store, sealing)
 
 
-def _family_rule(settings: Settings) -> FamilyRule:
-    return FamilyRule(
+def make_family_assigner(settings: Settings, index: VectorIndex) -> FamilyAssigner:
+    """Return what places prompts in families."""
+    rule = FamilyRule(
         settings.family_similarity, settings.leader_similarity, settings.family_neighbours
+    )
+    return FamilyAssigner(index, rule)
+
+
+def make_detector(settings: Settings, index: VectorIndex, thresholds: Thresholds) -> Detector:
+    """Return the detector of the settings, which has seen nothing yet."""
+    rule = DetectionRule(
+        _family_test(settings),
+        _analysis_rule(settings),
+        thresholds,
+        settings.reference_similarity,
+    )
+    return Detector(rule, index)
+
+
+def make_campaign_book(settings: Settings, model: ModelInfo) -> CampaignBook:
+    """Return an empty book of campaigns."""
+    return CampaignBook(_campaign_rule(settings), generation_id(model))
+
+
+def _analysis_rule(settings: Settings) -> AnalysisRule:
+    return AnalysisRule(
+        pool=settings.detection_pool,
+        least_accounts=settings.detection_group,
+        alpha=settings.detection_fdr,
+        renewed=settings.detection_renewed,
     )
 
 
-def _detection_rule(settings: Settings) -> DetectionRule:
-    return DetectionRule(
+def _family_test(settings: Settings) -> FamilyTest:
+    return FamilyTest(
         min_accounts=settings.detection_min_accounts,
         window=int(settings.detection_window * MICROSECONDS),
         alpha=settings.detection_alpha,

@@ -13,11 +13,15 @@ from pydantic_settings import SettingsError
 from simsvc.cli.app import app as cli
 from simsvc.demo.command import demo
 from simsvc.rpc.address import UnsafeAddressError, check_address
+from simsvc.scan.calibrating import calibrate
+from simsvc.scan.command import scan
 from simsvc.settings import Settings
 
 _CANNOT_START = 2
 
 cli.command()(demo)
+cli.command()(scan)
+cli.command()(calibrate)
 
 
 @cli.command()

@@ -20,6 +20,7 @@ from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.guard import Guard, Readiness
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.references import ReferenceSetServicer
 from simsvc.rpc.search import SearchServicer
 from simsvc.rpc.server import (
     Health,
@@ -97,7 +98,8 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
         SearchServicer(
             service.lookup, service.casework, service.status, settings.search_similarity
         ),
-        CampaignServicer(service.casework, settings.limits),
+        CampaignServicer(service.casework, settings.limits, shadow=settings.shadow),
+        ReferenceSetServicer(service.references, settings.limits),
         InfoServicer(service.status),
     )
 

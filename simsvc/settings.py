@@ -174,6 +174,25 @@ class Settings(BaseSettings):
     detection_text_share: float = Field(
         0.5, ge=0, le=1, description="Distinct texts a prompt, below which it is one copied prompt."
     )
+    detection_pool: int = Field(
+        4000, ge=16, description="Accounts looked at together in one pass of the detector."
+    )
+    detection_group: int = Field(
+        8, ge=5, description="Fewest accounts of a group found by what they have in common."
+    )
+    detection_fdr: float = Field(
+        0.05, gt=0, lt=1, description="Share of false ones among reported groups, over time."
+    )
+    detection_renewed: float = Field(
+        0.05, gt=0, description="Share of new prompts from which all accounts are looked at again."
+    )
+    reference_similarity: float = Field(
+        0.9, ge=-1, le=1, description="Cosine from which a prompt is an item of a reference set."
+    )
+    shadow: bool = Field(
+        True,
+        description="Campaigns are for analysts only: backends (role ingest) see none of them.",
+    )
     detection_tick: float = Field(5.0, gt=0, description="Time between detection ticks.")
     campaign_overlap: float = Field(
         0.5, gt=0, le=1, description="Shared part of the smaller group that joins two groups."

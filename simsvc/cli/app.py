@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simsvc.cli import queries
+from simsvc.cli.references import references_app
 from simsvc.cli.settings_table import settings_table, with_settings_table
 from simsvc.core.access import Role, new_token, token_hash
 
@@ -16,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=F
 for _query in (queries.search, queries.account, queries.check, queries.status):
     app.command()(_query)
 app.add_typer(queries.campaigns_app, name="campaigns")
+app.add_typer(references_app, name="reference-sets")
 
 
 @app.callback()

@@ -14,6 +14,7 @@ from rich.text import Text
 from simsvc.client import (
     Campaign,
     CampaignState,
+    Confidence,
     Role,
     SearchPromptsResponse,
     StoredPrompt,
@@ -75,17 +76,27 @@ def matches_table(response: SearchPromptsResponse) -> RenderableType:
 def campaigns_table(campaigns: Sequence[Campaign]) -> RenderableType:
     """Return campaigns, a row each."""
     table = Table(title=f"{len(campaigns)} campaigns", title_justify="left")
-    for name in ("campaign", "state", "accounts", "prompts", "first seen", "last seen", "reported"):
+    for name in (
+        "campaign",
+        "confidence",
+        "state",
+        "accounts",
+        "prompts",
+        "last seen",
+        "reported",
+        "tactics",
+    ):
         table.add_column(name, no_wrap=True)
     for campaign in campaigns:
         table.add_row(
             campaign.campaign_id,
+            confidence_name(campaign),
             state_name(campaign),
             str(campaign.account_count),
             str(campaign.prompt_count),
-            when(campaign.first_seen),
             when(campaign.last_seen),
             when(campaign.first_reported_at),
+            ", ".join(campaign.tactics),
         )
     return table
 
@@ -96,16 +107,24 @@ def campaign_panel(campaign: Campaign, examples: Sequence[StoredPrompt]) -> Rend
         Text(campaign.summary),
         Text(f"First reported {when(campaign.first_reported_at)} UTC.\n", style="dim"),
         _evidence(campaign),
+        *_coverage(campaign),
+        *(Text(f"- {step}") for step in campaign.next_steps),
+        Text(""),
         _examples(examples),
         _members(campaign),
     ]
-    title = f"campaign {campaign.campaign_id} ({state_name(campaign)})"
+    title = f"campaign {campaign.campaign_id} ({confidence_name(campaign)}, {state_name(campaign)})"
     return Panel(Group(*parts), title=title, title_align="left")
 
 
 def short(account: str) -> str:
     """Return enough of a pseudonym to tell accounts apart."""
     return account[:17]
+
+
+def confidence_name(campaign: Campaign) -> str:
+    """Return the confidence in lower case."""
+    return Confidence.Name(campaign.confidence).removeprefix("CONFIDENCE_").lower()
 
 
 def state_name(campaign: Campaign) -> str:
@@ -128,6 +147,16 @@ def _evidence(campaign: Campaign) -> Table:
     return table
 
 
+def _coverage(campaign: Campaign) -> list[RenderableType]:
+    if not campaign.HasField("coverage"):
+        return []
+    seen = campaign.coverage
+    size = f", of at least {seen.estimated_size} in all" if seen.estimated_size else ""
+    share = 100 * seen.unseen_share
+    text = f"Coverage: {seen.distinct} items{size}; the next is new with {share:.0f}% chance.\n"
+    return [Text(text)]
+
+
 def _examples(examples: Sequence[StoredPrompt]) -> Table:
     table = Table(title="Typical prompts", title_justify="left")
     for name in ("prompt", "account", "observed", "text"):
@@ -143,15 +172,16 @@ def _members(campaign: Campaign) -> Table:
     more = len(campaign.members) - len(shown)
     title = f"Accounts ({len(campaign.members)})" + (f", the first {_MEMBERS}" if more else "")
     table = Table(title=title, title_justify="left")
-    for name in ("account", "organisation", "prompts", "first seen", "last seen"):
-        table.add_column(name, no_wrap=True)
+    for name in ("account", "organisation", "belongs", "prompts", "last seen", "because"):
+        table.add_column(name, no_wrap=name != "because")
     for member in shown:
         table.add_row(
             member.account,
             short(member.organization) or "-",
+            f"{member.attribution_probability:.2f}",
             str(member.prompts),
-            when(member.first_seen),
             when(member.last_seen),
+            Text("; ".join(member.reasons)),
         )
     return table
 

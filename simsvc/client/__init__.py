@@ -18,9 +18,11 @@ from simsvc.v1.campaigns_pb2 import (
     Campaign,
     CampaignChange,
     CampaignState,
+    Confidence,
     WatchCampaignsResponse,
 )
 from simsvc.v1.info_pb2 import GetServerInfoResponse
+from simsvc.v1.reference_sets_pb2 import ReferenceSet, ReferenceSetKind
 from simsvc.v1.search_pb2 import Account, SearchPromptsResponse, StoredPrompt, TextState
 from simsvc.v1.types_pb2 import Outcome, Role
 
@@ -35,6 +37,7 @@ __all__ = [
     "CampaignChange",
     "CampaignState",
     "Client",
+    "Confidence",
     "Connection",
     "FieldViolation",
     "GetServerInfoResponse",
@@ -43,6 +46,8 @@ __all__ = [
     "ObservedPrompt",
     "Outcome",
     "PromptBuffer",
+    "ReferenceSet",
+    "ReferenceSetKind",
     "Result",
     "Role",
     "SearchArgs",

@@ -12,16 +12,18 @@ from grpc_health.v1 import health_pb2
 
 from simsvc.client.errors import ItemError, SimsvcRpcError, item_error
 from simsvc.client.prompts import ObservedPrompt, clean_text, messages_of, timestamp
-from simsvc.v1 import campaigns_pb2, ingest_pb2, search_pb2, types_pb2
+from simsvc.v1 import campaigns_pb2, ingest_pb2, reference_sets_pb2, search_pb2, types_pb2
 
 # Seconds. Before a deadline, the channel makes up to four attempts.
 OBSERVE_TIMEOUT = 10.0
 BATCH_TIMEOUT = 30.0
 SEARCH_TIMEOUT = 30.0
 READ_TIMEOUT = 10.0
+LOAD_TIMEOUT = 120.0
 HEALTH_TIMEOUT = 5.0
 
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+_LOADED = 256
 _UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _QUERIES = ("text", "messages", "prompt_id", "vector")
 
@@ -168,3 +170,20 @@ def _filter(args: SearchArgs) -> search_pb2.SearchFilter:
         end_time=None if end is None else timestamp(end),
         min_similarity=args.get("min_similarity"),
     )
+
+
+def load_requests(
+    reference_set_id: str, texts: Sequence[str], allowed_template: bool
+) -> Iterator[reference_sets_pb2.LoadReferenceSetRequest]:
+    """Yield requests that add texts to a reference set, some at a time."""
+    kind = (
+        reference_sets_pb2.REFERENCE_SET_KIND_ALLOWED_TEMPLATE
+        if allowed_template
+        else reference_sets_pb2.REFERENCE_SET_KIND_DATA_SET
+    )
+    for start in range(0, max(len(texts), 1), _LOADED):
+        yield reference_sets_pb2.LoadReferenceSetRequest(
+            reference_set_id=reference_set_id,
+            kind=kind,
+            texts=[clean_text(text) for text in texts[start : start + _LOADED]],
+        )

@@ -33,6 +33,8 @@ from simsvc.v1 import (
     info_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
+    reference_sets_pb2,
+    reference_sets_pb2_grpc,
     search_pb2,
     search_pb2_grpc,
     types_pb2,
@@ -57,6 +59,7 @@ class AsyncClient:
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._channel)
         self._search = search_pb2_grpc.SearchServiceStub(self._channel)
         self._campaigns = campaigns_pb2_grpc.CampaignServiceStub(self._channel)
+        self._references = reference_sets_pb2_grpc.ReferenceSetServiceStub(self._channel)
         self._info = info_pb2_grpc.InfoServiceStub(self._channel)
         self._health = self._channel.unary_unary(
             requests.HEALTH_CHECK,
@@ -185,6 +188,35 @@ class AsyncClient:
         """See `Client.check_accounts`."""
         request = campaigns_pb2.CheckAccountsRequest(account_ids=account_ids)
         return list((await self._call(self._campaigns.CheckAccounts, request, timeout)).results)
+
+    async def load_reference_set(
+        self,
+        reference_set_id: str,
+        texts: Sequence[str],
+        *,
+        allowed_template: bool = False,
+        timeout: float | None = requests.LOAD_TIMEOUT,
+    ) -> reference_sets_pb2.ReferenceSet:
+        """See `Client.load_reference_set`."""
+        made = reference_sets_pb2.ReferenceSet()
+        for request in requests.load_requests(reference_set_id, texts, allowed_template):
+            made = await self._call(self._references.LoadReferenceSet, request, timeout)
+        return made
+
+    async def list_reference_sets(
+        self, timeout: float | None = requests.READ_TIMEOUT
+    ) -> Sequence[reference_sets_pb2.ReferenceSet]:
+        """See `Client.list_reference_sets`."""
+        request = reference_sets_pb2.ListReferenceSetsRequest()
+        response = await self._call(self._references.ListReferenceSets, request, timeout)
+        return response.reference_sets
+
+    async def delete_reference_set(
+        self, reference_set_id: str, timeout: float | None = requests.READ_TIMEOUT
+    ) -> None:
+        """See `Client.delete_reference_set`."""
+        request = reference_sets_pb2.DeleteReferenceSetRequest(reference_set_id=reference_set_id)
+        await self._call(self._references.DeleteReferenceSet, request, timeout)
 
     async def server_info(
         self, timeout: float | None = requests.READ_TIMEOUT

@@ -20,6 +20,8 @@ from simsvc.v1 import (
     info_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
+    reference_sets_pb2,
+    reference_sets_pb2_grpc,
     search_pb2,
     search_pb2_grpc,
     types_pb2,
@@ -61,6 +63,7 @@ class Client:
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._channel)
         self._search = search_pb2_grpc.SearchServiceStub(self._channel)
         self._campaigns = campaigns_pb2_grpc.CampaignServiceStub(self._channel)
+        self._references = reference_sets_pb2_grpc.ReferenceSetServiceStub(self._channel)
         self._info = info_pb2_grpc.InfoServiceStub(self._channel)
         self._health = self._channel.unary_unary(
             requests.HEALTH_CHECK,
@@ -190,6 +193,37 @@ class Client:
         """Tell for each raw account id, at most `Limits.check_accounts`, if it is in a campaign."""
         request = campaigns_pb2.CheckAccountsRequest(account_ids=account_ids)
         return list(self._call(self._campaigns.CheckAccounts, request, timeout).results)
+
+    def load_reference_set(
+        self,
+        reference_set_id: str,
+        texts: Sequence[str],
+        *,
+        allowed_template: bool = False,
+        timeout: float | None = requests.LOAD_TIMEOUT,
+    ) -> reference_sets_pb2.ReferenceSet:
+        """Add prompts of a known data set, or templates that are allowed, in several calls.
+
+        A call that failed may be repeated: what is there is not added again.
+        """
+        made = reference_sets_pb2.ReferenceSet()
+        for request in requests.load_requests(reference_set_id, texts, allowed_template):
+            made = self._call(self._references.LoadReferenceSet, request, timeout)
+        return made
+
+    def list_reference_sets(
+        self, timeout: float | None = requests.READ_TIMEOUT
+    ) -> Sequence[reference_sets_pb2.ReferenceSet]:
+        """Return all reference sets by id."""
+        request = reference_sets_pb2.ListReferenceSetsRequest()
+        return self._call(self._references.ListReferenceSets, request, timeout).reference_sets
+
+    def delete_reference_set(
+        self, reference_set_id: str, timeout: float | None = requests.READ_TIMEOUT
+    ) -> None:
+        """Delete a reference set."""
+        request = reference_sets_pb2.DeleteReferenceSetRequest(reference_set_id=reference_set_id)
+        self._call(self._references.DeleteReferenceSet, request, timeout)
 
     def server_info(
         self, timeout: float | None = requests.READ_TIMEOUT

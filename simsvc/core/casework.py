@@ -103,7 +103,11 @@ class Casework:
         return CaseFile(campaign, names, self._representatives(campaign))
 
     def _representatives(self, campaign: Campaign) -> tuple[int, ...]:
-        """Return the most central prompts of each family, taking turns."""
+        """Return the typical prompts that the detector named, else those central in families."""
+        named = self._index.vectors(campaign.representatives)
+        if len(named) and named.any():
+            kept = zip(campaign.representatives, named, strict=True)
+            return tuple(seq for seq, vector in kept if vector.any())[:_REPRESENTATIVES]
         samples = {e.family: e.seqs for e in campaign.evidence if e.seqs}
         turns = zip_longest(*(self._central(seqs) for seqs in samples.values()))
         seqs = [seq for seq in chain.from_iterable(turns) if seq is not None]

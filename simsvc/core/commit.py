@@ -11,7 +11,9 @@ from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.families import FamilyAssigner, Placement
 from simsvc.core.sightings import Sighting
+from simsvc.core.views import Dissector, Parts
 from simsvc.domain.prompt import Outcome, Prompt
+from simsvc.domain.trace import Trace
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE, Rows, VectorIndex
 from simsvc.ports.record import NewPrompt, Owner, OwnerKey, Record
@@ -27,7 +29,7 @@ class Pending:
     received_at: int
     frame_hash: bytes
     payload_hash: bytes
-    prefix_hash: bytes
+    parts: Parts
     embedding: Embedding
 
 
@@ -41,12 +43,17 @@ class Committer:
         assigner: FamilyAssigner,
         detector: Detector,
         book: CampaignBook,
+        dissector: Dissector,
+        *,
+        shadow: bool,
     ) -> None:
         self._record = record
         self._index = index
         self._assigner = assigner
         self._detector = detector
         self._book = book
+        self._dissector = dissector
+        self._shadow = shadow
 
     def commit(self, group: Sequence[Pending]) -> list[Outcome]:
         """Record a group in one transaction and return what each prompt's sender is told."""
@@ -54,9 +61,13 @@ class Committer:
         owners = self._record.owners([p.owner for p in group])
         first = self._record.allot(len(group))
         placements = self._assigner.place(vectors, first)
-        sightings = _sightings(group, owners, placements, first)
+        traces = [
+            self._dissector.note(pending.parts, owner.actor)
+            for pending, owner in zip(group, owners, strict=True)
+        ]
+        sightings = _sightings(group, owners, placements, traces, first)
         outcomes = self._outcomes(group, placements, sightings)
-        entries = map(_entry, group, owners, placements, outcomes)
+        entries = map(_entry, group, owners, placements, traces, outcomes)
         self._record.append(list(entries))
         self._index.add(_rows(owners, sightings), vectors)
         self._detector.observe(sightings)
@@ -76,7 +87,7 @@ class Committer:
                 family_accounts=size,
                 windows=pending.embedding.windows,
                 capped=pending.embedding.capped,
-                campaign_id=next(iter(self._book.check(seen.account)), ""),
+                campaign_id="" if self._shadow else next(iter(self._book.check(seen.account)), ""),
             )
             for pending, placement, seen, size in zip(
                 group, placements, sightings, sizes, strict=True
@@ -88,6 +99,7 @@ def _sightings(
     group: Sequence[Pending],
     owners: Sequence[Owner],
     placements: Sequence[Placement],
+    traces: Sequence[Trace],
     first: int,
 ) -> list[Sighting]:
     return [
@@ -98,8 +110,11 @@ def _sightings(
             observed_at=pending.prompt.observed_at,
             family=placement.family,
             text=pending.payload_hash,
+            trace=trace,
         )
-        for i, (pending, owner, placement) in enumerate(zip(group, owners, placements, strict=True))
+        for i, (pending, owner, placement, trace) in enumerate(
+            zip(group, owners, placements, traces, strict=True)
+        )
     ]
 
 
@@ -113,7 +128,9 @@ def _rows(owners: Sequence[Owner], sightings: Sequence[Sighting]) -> Rows:
     )
 
 
-def _entry(pending: Pending, owner: Owner, placement: Placement, outcome: Outcome) -> NewPrompt:
+def _entry(
+    pending: Pending, owner: Owner, placement: Placement, trace: Trace, outcome: Outcome
+) -> NewPrompt:
     prompt = pending.prompt
     return NewPrompt(
         request_id=prompt.request_id,
@@ -126,7 +143,7 @@ def _entry(pending: Pending, owner: Owner, placement: Placement, outcome: Outcom
         attributes=prompt.attributes,
         frame_hash=pending.frame_hash,
         payload_hash=pending.payload_hash,
-        prefix_hash=pending.prefix_hash,
+        trace=trace,
         embedding=pending.embedding,
         family=placement.family,
         outcome=outcome,

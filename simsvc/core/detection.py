@@ -6,237 +6,180 @@ One thread calls it: the writer's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from simsvc.core.sightings import Family, LonePrompts, Sighting
+from simsvc.core.accounts import AccountBook
+from simsvc.core.analysis import AnalysisRule, Analyst, Suspicion
+from simsvc.core.library import ReferenceLibrary
+from simsvc.core.popularity import FamilyTest, FamilyWatch, PopularFamily
+from simsvc.core.sightings import Sighting
 from simsvc.domain.campaign import Evidence, Member
-from simsvc.domain.popularity import Excess, FamilyCount, popularity_excess
+from simsvc.domain.signals.coverage import Coverage
+from simsvc.domain.signals.population import Population
+from simsvc.domain.verdict import Confidence, Thresholds
+from simsvc.ports.index import VectorIndex
+
+_PASS_FINDING = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionRule:
-    """When a family is reported.
+    """The rules of the detector's two ways of looking, and what calibration sets.
 
-    `window` and `history` in µs. `alpha` bounds the chance of one false report among all families
-    of the window. `min_text_share`: distinct texts over prompts, below which the family is one
-    copied prompt, which goes viral without a plan.
+    `reference_similarity` is the cosine from which a prompt is an item of a reference set.
     """
 
-    min_accounts: int
-    window: int
-    alpha: float
-    min_text_share: float
-    history: int
+    families: FamilyTest
+    analysis: AnalysisRule
+    thresholds: Thresholds
+    reference_similarity: float = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A family that is more than popular: its evidence and its accounts."""
+    """Accounts that act as one, and why. `key` names it: the seq of a prompt of it.
 
+    `family` is the family of near-duplicates that it is about, 0 for a finding about accounts.
+    """
+
+    key: int
     family: int
     evidence: tuple[Evidence, ...]
     members: tuple[Member, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Traffic:
-    """All accounts: those active since `start`, and those seen before it."""
-
-    start: int
-    active: int
-    past: int
+    confidence: Confidence
+    tactics: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+    next_steps: tuple[str, ...] = ()
+    representatives: tuple[int, ...] = ()
 
 
 class Detector:
-    """Counts accounts by family and tests the families that changed."""
+    """Families of near-duplicates on every tick, all accounts together when enough is new."""
 
-    def __init__(self, rule: DetectionRule) -> None:
-        self._rule = rule
-        self._families: dict[int, Family] = {}
-        self._lone = LonePrompts()
-        self._founded = 0
-        self._memberships = 0
-        self._activity: dict[int, tuple[int, int]] = {}
-        self._dirty: set[int] = set()
-        self._earliest = 0
-        self._latest = 0
+    def __init__(
+        self, rule: DetectionRule, index: VectorIndex, library: ReferenceLibrary | None = None
+    ) -> None:
+        self.library = library or ReferenceLibrary(rule.reference_similarity)
+        self.families_watch = FamilyWatch(rule.families)
+        self.accounts_book = AccountBook()
+        self.analyst = Analyst(
+            self.accounts_book, index, rule.analysis, rule.thresholds, self.library
+        )
 
     @property
     def accounts(self) -> int:
         """Distinct accounts, organisations collapsed."""
-        return len(self._activity)
+        return self.families_watch.accounts
 
     @property
     def families(self) -> int:
         """Families of two prompts or more."""
-        return len(self._families)
+        return self.families_watch.families
 
     @property
     def history(self) -> int:
         """Traffic before the window, in µs."""
-        return max(0, self._latest - self._rule.window - self._earliest)
+        return self.families_watch.history
 
     @property
     def history_sufficient(self) -> bool:
         """Whether popularity rests on more than the traffic of the window itself."""
-        return self.history >= self._rule.history
-
-    def family_accounts(self, batch: Sequence[Sighting]) -> list[int]:
-        """Return how many accounts each prompt's family has with it, without counting it yet."""
-        owners: dict[int, dict[int, int]] = {}
-        sizes = []
-        for seen in batch:
-            if seen.family and seen.family not in owners:
-                owners[seen.family] = self._owners_so_far(seen.family, batch)
-            family = owners.get(seen.family, {})
-            family[seen.account] = min(seen.actor, family.get(seen.account, seen.actor))
-            sizes.append(len(set(family.values())))
-        return sizes
-
-    def observe(self, batch: Iterable[Sighting]) -> None:
-        """Count prompts that are in the record, in ascending order of seq."""
-        for seen in batch:
-            self._note_activity(seen)
-            if seen.family:
-                self._add(self._families.get(seen.family) or self._found(seen.family), seen)
-                self._dirty.add(seen.family)
-            else:
-                self._lone.add(seen)
+        return self.families_watch.history_sufficient
 
     @property
     def latest(self) -> int:
         """Time of the newest prompt, in µs."""
-        return self._latest
+        return self.families_watch.latest
+
+    def family_accounts(self, batch: Sequence[Sighting]) -> list[int]:
+        """Return how many accounts each prompt's family has with it, without counting it yet."""
+        return self.families_watch.family_accounts(batch)
 
     def members(self, family: int) -> tuple[Member, ...]:
         """Return the accounts of a family; empty if it is not known."""
-        known = self._families.get(family)
-        return tuple(known.members.values()) if known else ()
+        return self.families_watch.members(family)
 
-    def tick(self, reported: Callable[[int], bool]) -> list[Finding]:
-        """Test the families that changed since the last tick.
+    def observe(self, batch: Sequence[Sighting]) -> None:
+        """Count prompts that are in the record, in ascending order of seq."""
+        self.families_watch.observe(batch)
+        for seen in batch:
+            self.accounts_book.add(seen)
+            if seen.trace.origin:
+                self.analyst.note_move(seen.trace.origin, seen.actor)
+
+    def population(self, suspects: Iterable[int], *, force: bool = False) -> Population | None:
+        """Gather what a look at all accounts together takes; None if too little is new.
+
+        `suspects` are the actors in open campaigns. Whatever comes of it goes to `tick`.
+        """
+        if not force and not self.analyst.due():
+            return None
+        return self.analyst.population(suspects)
+
+    def tick(
+        self, reported: Callable[[int], bool], suspicions: Iterable[Suspicion] = ()
+    ) -> list[Finding]:
+        """Test the families that changed since the last tick, and take over `suspicions`.
 
         A family that is `reported` already is returned whatever its test says: who joins it now
         belongs to its campaign.
         """
-        dirty, self._dirty = self._dirty, set()
-        start = self._latest - self._rule.window
-        ready = []
-        for key in sorted(dirty):
-            actors = len(self._families[key].actors_since(start))
-            if actors >= self._rule.min_accounts or reported(key):
-                ready.append((key, actors))
-        if not ready:
-            return []
-        traffic = _Traffic(
-            start,
-            active=sum(1 for _, last in self._activity.values() if last >= start),
-            past=sum(1 for first, _ in self._activity.values() if first < start),
-        )
-        tested = (self._test(key, actors, traffic, reported(key)) for key, actors in ready)
-        return [finding for finding in tested if finding]
+        findings = [_of_family(found) for found in self.families_watch.tick(reported)]
+        return findings + [self._of_accounts(suspicion) for suspicion in suspicions]
 
     def test_again(self, families: Iterable[int]) -> None:
-        """Test families at the next tick even if nothing is new: their report was not recorded."""
-        self._dirty.update(families)
+        """Test again at the next tick even if nothing is new: the report was not recorded.
+
+        Family 0 stands for a finding about accounts.
+        """
+        again = set(families)
+        self.families_watch.test_again(again - {_PASS_FINDING})
+        if _PASS_FINDING in again:
+            self.analyst.look_again()
 
     def forget(self, before: int) -> None:
         """Drop what was last seen before this time (µs), as retention does in the record."""
-        for family in self._families.values():
-            family.forget(before)
-        for key in [k for k, f in self._families.items() if not f.members]:
-            del self._families[key]
-            self._dirty.discard(key)
-        self._memberships = sum(len(f.actors()) for f in self._families.values())
-        self._lone.forget(before)
-        self._founded = sum(1 for key in self._families if self._lone.find(key))
-        self._activity = {a: t for a, t in self._activity.items() if t[1] >= before}
-        self._earliest = max(self._earliest, before)
+        self.families_watch.forget(before)
+        self.accounts_book.forget(before)
+        self.analyst.forget()
 
-    def _note_activity(self, seen: Sighting) -> None:
-        first, last = self._activity.get(seen.actor, (seen.observed_at, seen.observed_at))
-        self._activity[seen.actor] = (min(first, seen.observed_at), max(last, seen.observed_at))
-        self._latest = max(self._latest, seen.observed_at)
-        self._earliest = min(self._earliest or seen.observed_at, seen.observed_at)
-
-    def _add(self, family: Family, seen: Sighting) -> None:
-        before = len(family.actors())
-        family.add(seen)
-        self._memberships += len(family.actors()) - before
-
-    def _found(self, key: int) -> Family:
-        family = self._families[key] = Family()
-        leader = self._lone.find(key)
-        if leader is not None:
-            self._founded += 1
-            self._add(family, leader)
-        return family
-
-    def _owners_so_far(self, key: int, batch: Sequence[Sighting]) -> dict[int, int]:
-        """Return the actor of each account of a family."""
-        family = self._families.get(key)
-        if family is not None:
-            return {m.account: m.actor for m in family.members.values()}
-        leader = self._lone.find(key) or next((s for s in batch if s.seq == key), None)
-        return {leader.account: leader.actor} if leader else {}
-
-    def _lone_families(self) -> int:
-        return len(self._lone) - self._founded
-
-    def _mean_actors(self, tested: Family) -> float:
-        """Return the mean accounts of a family, lone prompts included, the tested one left out."""
-        lone = self._lone_families()
-        others = len(self._families) - 1 + lone
-        return (self._memberships - len(tested.actors()) + lone) / others if others else 1.0
-
-    def _test(self, key: int, actors: int, traffic: _Traffic, reported: bool) -> Finding | None:
-        family = self._families[key]
-        past = len(family.actors_before(traffic.start))
-        count = FamilyCount(actors, traffic.active, past, traffic.past, self._mean_actors(family))
-        excess = popularity_excess(count)
-        if not reported and not self._convinces(family, excess):
-            return None
-        evidence = (self._popularity(key, count, excess), self._variety(key))
-        return Finding(key, evidence, tuple(family.members.values()))
-
-    def _convinces(self, family: Family, excess: Excess) -> bool:
-        tests = len(self._families) + self._lone_families()
-        rare = excess.log_p + math.log(tests) <= math.log(self._rule.alpha)
-        return rare and family.text_share() >= self._rule.min_text_share
-
-    def _popularity(self, key: int, count: FamilyCount, excess: Excess) -> Evidence:
-        hours = self._rule.window / 3_600_000_000
-        doubt = "" if self.history_sufficient else "; little history to know its popularity by"
-        text = (
-            f"{count.actors} of {count.active} active accounts sent near-duplicates of one prompt "
-            f"within {hours:g} hours; {excess.expected:.2f} expected of a family that "
-            f"{count.past_actors} of {count.past_active} accounts sent before{doubt}"
-        )
-        return Evidence(
-            "near_duplicate_family",
-            text,
-            value=float(count.actors),
-            expected=excess.expected,
-            log_p=excess.log_p,
-            family=key,
-            seqs=tuple(self._families[key].sample),
+    def _of_accounts(self, suspicion: Suspicion) -> Finding:
+        measured, verdict = suspicion.measured, suspicion.verdict
+        return Finding(
+            key=min(measured.seqs),
+            family=_PASS_FINDING,
+            evidence=measured.evidence,
+            members=tuple(self._members(suspicion)),
+            confidence=verdict.confidence,
+            tactics=tuple(str(t) for t in verdict.tactics),
+            coverage=measured.coverage,
+            next_steps=verdict.next_steps,
+            representatives=measured.seqs,
         )
 
-    def _variety(self, key: int) -> Evidence:
-        family = self._families[key]
-        distinct, sampled = family.distinct_texts(), len(family.recent)
-        text = (
-            f"{distinct} distinct texts in {sampled} prompts: written anew each time, not one "
-            f"copied prompt (under {self._rule.min_text_share:.2f} a prompt)"
-        )
-        return Evidence(
-            "varied_texts",
-            text,
-            value=family.text_share(),
-            expected=self._rule.min_text_share,
-            log_p=0.0,
-            family=key,
-            seqs=tuple(family.sample),
-        )
+    def _members(self, suspicion: Suspicion) -> Iterable[Member]:
+        for actor, probability in suspicion.members.items():
+            state = self.accounts_book.states.get(actor)
+            if state is None:
+                continue  # Retention has dropped it meanwhile.
+            prompts = round(suspicion.source[actor] * state.prompts / len(state.accounts))
+            for account in sorted(state.accounts):
+                yield Member(
+                    account, actor, state.first, state.last, max(prompts, 1),
+                    probability, suspicion.reasons[actor],
+                )  # fmt: skip
+
+
+def _of_family(found: PopularFamily) -> Finding:
+    reasons = ("sent near-duplicates of one prompt that more accounts send than is usual",)
+    members = tuple(
+        Member(m.account, m.actor, m.first_seen, m.last_seen, m.prompts, m.probability, reasons)
+        for m in found.members
+    )
+    seqs = tuple(dict.fromkeys(seq for e in found.evidence for seq in e.seqs))
+    steps = ("Read the prompts: is it a form, an app, or a task that somebody shares out?",)
+    return Finding(
+        found.family, found.family, found.evidence, members, Confidence.MEDIUM,
+        ("variations_of_one_prompt",), None, steps, seqs,
+    )  # fmt: skip

@@ -13,9 +13,10 @@ import numpy as np
 from simsvc.core.admission import Admission
 from simsvc.core.coalesce import Coalescer
 from simsvc.core.commit import Pending
+from simsvc.core.views import Dissector, Parts
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import RequestIdReusedError, SimsvcError, UnavailableError
-from simsvc.domain.prompt import Outcome, Prompt, Views, prefix_text, views_of
+from simsvc.domain.prompt import Outcome, Prompt
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.ports.clock import Clock
 from simsvc.ports.embedder import Embedder, Embedding, Priority
@@ -25,6 +26,7 @@ Result = Outcome | SimsvcError
 _Source = asyncio.Future[Outcome] | Answered | RequestIdReusedError
 _RECENT = 16_384
 _READ = 512
+_FEW = 4
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class IngestCounters:
 class _Arrival:
     prompt: Prompt
     digest: bytes
-    views: Views
+    parts: Parts
     payload_hash: bytes
 
 
@@ -61,6 +63,7 @@ class Ingest:
         embedder: Embedder,
         writer: Writer,
         admission: Admission,
+        dissector: Dissector,
         keyring: Keyring,
         clock: Clock,
         readers: Executor,
@@ -69,9 +72,11 @@ class Ingest:
     ) -> None:
         self._answered = Coalescer(record.answered, readers, _READ)
         self._embedded = Coalescer(record.embeddings, readers, _READ)
+        self._readers = readers
         self._embedder = embedder
         self._writer = writer
         self._admission = admission
+        self._dissector = dissector
         self._keyring = keyring
         self._clock = clock
         self._keep_raw_ids = keep_raw_ids
@@ -90,7 +95,7 @@ class Ingest:
         Raises OverloadedError where there is no room, unless they are `admitted` already, and
         UnavailableError if the record cannot be written: send them again, those taken are known.
         """
-        arrivals = [self._arrival(p) for p in prompts]
+        arrivals = await self._arrivals(prompts)
         if not admitted:
             if all(a.prompt.request_id in self._recent for a in arrivals):
                 return [self._repeat(a, self._recent[a.prompt.request_id]) for a in arrivals]
@@ -101,10 +106,19 @@ class Ingest:
         finally:
             self._admission.release(permits.held)
 
+    async def _arrivals(self, prompts: Sequence[Prompt]) -> list[_Arrival]:
+        """Take prompts apart; many at once beside the event loop, which others wait for."""
+        if len(prompts) <= _FEW:
+            return [self._arrival(p) for p in prompts]
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, lambda: [self._arrival(p) for p in prompts]
+        )
+
     def _arrival(self, prompt: Prompt) -> _Arrival:
-        views = views_of(prompt.messages)
+        parts = self._dissector.take_apart(prompt.messages)
         return _Arrival(
-            prompt, prompt.digest(), views, self._keyring.text_hash("payload", views.payload)
+            prompt, prompt.digest(), parts, self._keyring.text_hash("payload", parts.payload)
         )
 
     async def _admitted(self, arrivals: Sequence[_Arrival], permits: _Permits) -> list[Result]:
@@ -170,7 +184,7 @@ class Ingest:
     async def _embed(
         self, arrivals: Sequence[_Arrival], seen_texts: dict[bytes, Embedding]
     ) -> dict[bytes, Embedding]:
-        missing = {a.payload_hash: a.views.payload for a in arrivals}
+        missing = {a.payload_hash: a.parts.payload for a in arrivals}
         missing = {h: text for h, text in missing.items() if h not in seen_texts}
         self.counters.repeated_texts += len(arrivals) - len(missing)
         made = await self._embedder.embed(list(missing.values()), Priority.INGEST)
@@ -211,9 +225,9 @@ class Ingest:
             digest=arrival.digest,
             owner=owner,
             received_at=now,
-            frame_hash=keyring.text_hash("frame", arrival.views.frame),
+            frame_hash=keyring.text_hash("frame", arrival.parts.frame_text),
             payload_hash=arrival.payload_hash,
-            prefix_hash=keyring.text_hash("prefix", prefix_text(arrival.views.prefix)),
+            parts=arrival.parts,
             embedding=embedding,
         )
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 import structlog
 
+from simsvc.core.analysis import Suspicion
 from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
 from simsvc.core.sightings import Sighting
+from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import MICROSECONDS
+from simsvc.domain.signals.population import Population
 from simsvc.ports.clock import Clock
 from simsvc.ports.index import VectorIndex
 from simsvc.ports.publisher import Publisher
@@ -48,8 +52,8 @@ def sightings_of(batch: ReplayBatch) -> Iterator[Sighting]:
     rows = batch.rows
     columns = [rows["seq"], rows["account"], actors, rows["observed_at"], rows["family"]]
     lists = [column.tolist() for column in columns]
-    for seq, account, actor, at, family, text in zip(*lists, batch.payload_hashes, strict=True):
-        yield Sighting(seq, account, actor, at, family, text)
+    for values in zip(*lists, batch.payload_hashes, batch.traces, strict=True):
+        yield Sighting(*values)
 
 
 class Lifecycle:
@@ -67,7 +71,11 @@ class Lifecycle:
         publisher: Publisher,
         clock: Clock,
         schedule: Schedule,
+        dissector: Dissector,
+        looking: Executor,
     ) -> None:
+        self._dissector = dissector
+        self._looking = looking
         self._record = record
         self._index = index
         self._snapshots = snapshots
@@ -88,20 +96,47 @@ class Lifecycle:
             _log.warning("snapshot_discarded", reason=damage)
         checkpoint = self._index.stats().last_seq
         for batch in self._record.replay(0, checkpoint, _REPLAY_BATCH, with_vectors=False):
-            self._detector.observe(sightings_of(batch))
+            self._replay(batch)
         last = self._record.last_seq()
         for batch in self._record.replay(checkpoint, last, _REPLAY_BATCH, with_vectors=True):
             self._index.add(batch.rows, batch.vectors)
-            self._detector.observe(sightings_of(batch))
+            self._replay(batch)
             self.replayed += len(batch.rows)
+        self._detector.library.load(self._record, self._dissector)
         campaigns = self._record.campaigns()
         self._book.load(campaigns)
         self._book.settle(self._detector)
         self._membership.learn(campaigns)
 
-    def tick(self) -> int:
+    def _replay(self, batch: ReplayBatch) -> None:
+        sightings = list(sightings_of(batch))
+        for seen in sightings:
+            self._dissector.restore(seen.trace, seen.actor)
+        self._detector.observe(sightings)
+
+    async def look(self) -> int:
+        """Look at all accounts together where enough is new, then `tick`.
+
+        The look itself is beside the traffic: the writing thread only gathers and reports.
+        """
+        gathered = await self._writer.call(self._gather)
+        suspicions: list[Suspicion] = []
+        if gathered is not None:
+            loop = asyncio.get_running_loop()
+            suspicions = await loop.run_in_executor(
+                self._looking, self._detector.analyst.analyse, *gathered
+            )
+        return await self._writer.call(lambda: self.tick(suspicions))
+
+    def _gather(self) -> tuple[Population, list[tuple[int, int, float]]] | None:
+        population = self._detector.population(self._book.suspects())
+        if population is None:
+            return None
+        return population, self._detector.analyst.moves(population)
+
+    def tick(self, suspicions: Sequence[Suspicion] = ()) -> int:
         """Test what changed, record and publish the result; return the changes. Writing thread."""
-        findings = self._detector.tick(self._book.is_reported)
+        findings = self._detector.tick(self._book.is_reported, suspicions)
         events = self._book.plan(findings, self._detector, self._clock.now())
         self.ticks += 1
         if not events:
@@ -142,10 +177,16 @@ class Lifecycle:
     async def run(self) -> None:
         """Run all recurring jobs until cancelled."""
         async with asyncio.TaskGroup() as jobs:
-            jobs.create_task(self._every(self._schedule.tick, lambda: self._write(self.tick)))
+            jobs.create_task(self._every(self._schedule.tick, self._look))
             jobs.create_task(self._every(self._schedule.snapshot, self.snapshot))
             every = self._schedule.retention_check
             jobs.create_task(self._every(every, lambda: self._write(self.retain)))
+
+    async def _look(self) -> None:
+        try:
+            await self.look()
+        except UnavailableError:
+            self._writer.writable = False
 
     async def _write(self, work: Callable[[], int]) -> None:
         """Run a job that writes to the record; where it cannot now, the next round does."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simsvc.domain.campaign import Member
+from simsvc.domain.trace import NO_TRACE, Trace
 
 _RECENT = 4096
 _SAMPLE = 16
@@ -27,6 +28,7 @@ class Sighting:
     observed_at: int
     family: int
     text: bytes
+    trace: Trace = NO_TRACE
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.writer import Writer
+from simsvc.domain.calibration import Calibration
 from simsvc.domain.validation import Limits
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import generation_id
@@ -39,7 +40,12 @@ class Status:
         detector: Detector,
         book: CampaignBook,
         recorded: int,
+        calibration: Calibration,
+        *,
+        shadow: bool,
     ) -> None:
+        self.calibration = calibration
+        self.shadow = shadow
         self.version = version
         self.model = model
         self.generation = generation_id(model)

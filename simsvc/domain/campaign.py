@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from simsvc.domain.signals.coverage import Coverage
+from simsvc.domain.verdict import Confidence
+
 
 class CampaignState(enum.IntEnum):
     """The numbers are those of the wire."""
@@ -24,6 +27,7 @@ class Change(enum.IntEnum):
     MERGED = 3
     QUIETED = 4
     REOPENED = 5
+    SPLIT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,18 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account's part in a campaign. `actor` is shared by accounts of one organisation."""
+    """An account's part in a campaign. `actor` is shared by accounts of one organisation.
+
+    `probability` is the chance that it belongs there rather than stands by; `reasons` say why.
+    """
 
     account: int
     actor: int
     first_seen: int
     last_seen: int
     prompts: int
+    probability: float = 1.0
+    reasons: tuple[str, ...] = ()
 
     def joined(self, other: Member) -> Member:
         """Return both parts of one account as one.
@@ -63,6 +72,8 @@ class Member:
             first_seen=min(self.first_seen, other.first_seen),
             last_seen=max(self.last_seen, other.last_seen),
             prompts=self.prompts + other.prompts,
+            probability=max(self.probability, other.probability),
+            reasons=tuple(dict.fromkeys((*self.reasons, *other.reasons))),
         )
 
 
@@ -93,7 +104,8 @@ class Campaign:
     """A group of accounts and the evidence for it.
 
     `members` maps the account to its part; it is empty in an event that was read back, whose
-    `extent` tells the size at that time. `revision` counts the changes.
+    `extent` tells the size at that time. `revision` counts the changes. `representatives` are seqs
+    of typical prompts, `split_from` the campaign that it was part of before.
     """
 
     campaign_id: str
@@ -106,6 +118,12 @@ class Campaign:
     members: Mapping[int, Member] = field(default_factory=dict)
     merged_into: str = ""
     revision: int = 1
+    confidence: Confidence = Confidence.LOW
+    tactics: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+    next_steps: tuple[str, ...] = ()
+    representatives: tuple[int, ...] = ()
+    split_from: str = ""
 
     @property
     def etag(self) -> str:
@@ -115,12 +133,11 @@ class Campaign:
     def summary(self) -> str:
         """Say in one sentence what was seen."""
         extent = self.extent
-        noun = "family" if len(self.families) == 1 else "families"
         hours = (extent.last_seen - extent.first_seen) / 3_600_000_000
+        how = ", ".join(t.replace("_", " ") for t in self.tactics) or "near-duplicate prompts"
         return (
             f"{extent.accounts} accounts ({extent.actors} with organisations collapsed) sent "
-            f"{extent.prompts} prompts of {len(self.families)} near-duplicate {noun} "
-            f"over {hours:.1f} hours."
+            f"{extent.prompts} prompts of one source over {hours:.1f} hours: {how}."
         )
 
 
@@ -134,7 +151,7 @@ class CampaignEvent:
     position: int = 0
 
 
-def campaign_id_for(generation: str, family: int) -> str:
-    """Name the campaign that a family opened. The same traffic gives the same name."""
-    digest = hashlib.blake2b(f"{generation}/{family}".encode(), digest_size=8)
+def campaign_id_for(generation: str, key: int) -> str:
+    """Name the campaign that a finding with this key opened. Like traffic gives like names."""
+    digest = hashlib.blake2b(f"{generation}/{key}".encode(), digest_size=8)
     return f"cmp_{digest.hexdigest()}"

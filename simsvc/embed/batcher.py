@@ -9,15 +9,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from simsvc.domain.errors import UnavailableError
-from simsvc.domain.windows import pool_windows
 from simsvc.embed.cache import EmbeddingCache
-from simsvc.embed.engine import Cut, Engine
-from simsvc.embed.lexical import blended
-from simsvc.embed.packing import pack
+from simsvc.embed.engine import Engine
+from simsvc.embed.passes import embed_texts
 from simsvc.ports.embedder import Embedding, ModelInfo, Priority
 
 _STOP_PRIORITY = 1_000_000
@@ -175,16 +170,12 @@ class Batcher:
         return [job for job in jobs if job.done is not None], stop
 
     def _embed_now(self, texts: Sequence[str]) -> list[Embedding]:
-        cuts = self._engine.cut(texts) if texts else []
-        windows = [window for cut in cuts for window in cut.windows]
-        vectors = np.empty((len(windows), self.info.dimension), np.float32)
-        for batch in pack([window.tokens for window in windows], self._budget):
-            vectors[batch] = self._engine.encode([windows[i].text for i in batch])
-            self.counters.batches += 1
+        results, passes = embed_texts(self._engine, texts, self._budget)
+        self.counters.batches += passes
         self.counters.texts += len(texts)
-        self.counters.windows += len(windows)
-        self.counters.tokens += sum(window.tokens for window in windows)
-        return _pooled(texts, cuts, vectors)
+        self.counters.windows += sum(result.windows for result in results)
+        self.counters.tokens += sum(result.tokens for result in results)
+        return results
 
     def _call(self, work: Callable[..., None], *args: object) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -219,19 +210,3 @@ class Batcher:
         for job in waiting:
             if job.done is not None and not job.done.done():
                 job.done.set_exception(UnavailableError("the model failed"))
-
-
-def _pooled(
-    texts: Sequence[str], cuts: Sequence[Cut], vectors: npt.NDArray[np.float32]
-) -> list[Embedding]:
-    """Make one embedding of each text from the vectors of all windows (n, d)."""
-    embeddings = []
-    start = 0
-    for text, cut in zip(texts, cuts, strict=True):
-        end = start + len(cut.windows)
-        lengths = [window.tokens for window in cut.windows]
-        vector = vectors[start] if end == start + 1 else pool_windows(vectors[start:end], lengths)
-        vector = blended(vector, text, cut.known)
-        embeddings.append(Embedding(vector.copy(), cut.tokens, len(lengths), cut.capped))
-        start = end
-    return embeddings

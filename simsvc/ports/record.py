@@ -12,6 +12,8 @@ import numpy.typing as npt
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.prompt import Message, Outcome
 from simsvc.domain.pseudonyms import KeyedHash
+from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
+from simsvc.domain.trace import Trace
 from simsvc.ports.embedder import Embedding
 
 
@@ -54,7 +56,7 @@ class NewPrompt:
     attributes: Mapping[str, str]
     frame_hash: bytes
     payload_hash: bytes
-    prefix_hash: bytes
+    trace: Trace
     embedding: Embedding
     family: int
     outcome: Outcome
@@ -114,6 +116,7 @@ class ReplayBatch:
 
     rows: npt.NDArray[np.void]
     payload_hashes: list[bytes]
+    traces: list[Trace]
     vectors: npt.NDArray[np.float32]
 
 
@@ -206,6 +209,24 @@ class Record(Protocol):
 
     def append_audit(self, entries: Sequence[LookupAudit]) -> None:
         """Write down look-ups. Writing thread only."""
+        ...
+
+    def reference_sets(self) -> list[ReferenceSet]:
+        """Return all reference sets by name."""
+        ...
+
+    def reference_items(self, name: str) -> list[ReferenceItem]:
+        """Return the items of a set, in an order that stays."""
+        ...
+
+    def add_references(
+        self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
+    ) -> None:
+        """Add items that are new, making the set at the time `at` (µs). Writing thread only."""
+        ...
+
+    def delete_references(self, name: str) -> bool:
+        """Delete a set; return whether there was one. Writing thread only."""
         ...
 
     def purge(self, before: int) -> int:

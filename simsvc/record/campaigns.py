@@ -12,7 +12,7 @@ from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Membe
 from simsvc.ports.record import LookupAudit
 from simsvc.record import tables
 from simsvc.record.engine import writing
-from simsvc.record.rows import campaign_body, campaign_of, event_of
+from simsvc.record.rows import campaign_body, campaign_of, event_of, member_of, member_values
 from simsvc.record.store import Store
 
 _PROBE = "write_probe"
@@ -36,8 +36,7 @@ class CampaignStore(Store):
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
             for row in connection.execute(select(m)):
-                part = Member(row.account, row.actor, row.first_seen, row.last_seen, row.prompts)
-                members.setdefault(row.campaign_id, {})[row.account] = part
+                members.setdefault(row.campaign_id, {})[row.account] = member_of(row)
         return [campaign_of(row.body, members.get(row.campaign_id, {})) for row in rows]
 
     def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
@@ -85,16 +84,6 @@ class CampaignStore(Store):
     def _save_members(self, connection: Connection, campaign: Campaign) -> None:
         table = tables.campaign_members
         connection.execute(delete(table).where(table.c.campaign_id == campaign.campaign_id))
-        rows = [
-            {
-                "campaign_id": campaign.campaign_id,
-                "account": m.account,
-                "actor": m.actor,
-                "first_seen": m.first_seen,
-                "last_seen": m.last_seen,
-                "prompts": m.prompts,
-            }
-            for m in campaign.members.values()
-        ]
+        rows = [member_values(campaign.campaign_id, m) for m in campaign.members.values()]
         if rows:
             connection.execute(insert(table), rows)

@@ -20,6 +20,7 @@ from simsvc.record.rows import (
     outcome_of,
     prompt_values,
     recorded_of,
+    trace_of,
     vector_of,
     vector_values,
 )
@@ -28,6 +29,7 @@ from simsvc.record.text import TextCodec
 
 _RECENT = 20
 _SEQ = "seq"
+_TRACE = ("frame", "origin", "language", "shingles", "framed", "prefix_hash", "state_hash")
 
 
 class PromptStore(Store):
@@ -102,8 +104,9 @@ class PromptStore(Store):
     ) -> Iterator[ReplayBatch]:
         """See `Record.replay`."""
         p = tables.prompts.c
-        columns = [p[name] for name in ROW_DTYPE.names or ()] + [p.payload_hash]
-        query = select(*columns)
+        columns = [p[name] for name in ROW_DTYPE.names or ()]
+        columns += [p.payload_hash, *(p[name] for name in _TRACE)]
+        query: Select[Any] = select(*columns)
         if with_vectors:
             query = self._joined(query.add_columns(tables.vectors.c.vector))
         while True:
@@ -181,4 +184,5 @@ def _replay_batch(rows: Sequence[Row[Any]], with_vectors: bool) -> ReplayBatch:
         if with_vectors
         else np.empty((len(rows), 0), np.float32)
     )
-    return ReplayBatch(columns, [row.payload_hash for row in rows], vectors)
+    traces = [trace_of(row) for row in rows]
+    return ReplayBatch(columns, [row.payload_hash for row in rows], traces, vectors)

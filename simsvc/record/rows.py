@@ -20,6 +20,9 @@ from simsvc.domain.campaign import (
     Member,
 )
 from simsvc.domain.prompt import Outcome
+from simsvc.domain.signals.coverage import Coverage
+from simsvc.domain.trace import Trace
+from simsvc.domain.verdict import Confidence
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.record import NewPrompt, Owner, RecordedPrompt
 from simsvc.record.text import StoredText, TextCodec
@@ -44,7 +47,13 @@ def prompt_values(new: NewPrompt, codec: TextCodec) -> Values:
         "attributes": json.dumps(dict(new.attributes), ensure_ascii=False),
         "frame_hash": new.frame_hash,
         "payload_hash": new.payload_hash,
-        "prefix_hash": new.prefix_hash,
+        "prefix_hash": new.trace.prefix,
+        "state_hash": new.trace.state,
+        "frame": new.trace.frame,
+        "origin": new.trace.origin,
+        "language": new.trace.language,
+        "shingles": new.trace.shingles,
+        "framed": new.trace.framed,
         "family": new.family,
         "nearest_similarity": new.outcome.nearest_similarity,
         "family_accounts": new.outcome.family_accounts,
@@ -62,6 +71,33 @@ def vector_values(new: NewPrompt, generation_id: str) -> Values:
         "windows": new.embedding.windows,
         "capped": new.embedding.capped,
     }
+
+
+def trace_of(row: Row[Any]) -> Trace:
+    """Return what a row of `prompts` keeps for the detector."""
+    return Trace(
+        frame=row.frame,
+        origin=row.origin,
+        language=row.language,
+        shingles=bytes(row.shingles),
+        framed=bytes(row.framed),
+        prefix=bytes(row.prefix_hash),
+        state=bytes(row.state_hash),
+    )
+
+
+def member_values(campaign_id: str, member: Member) -> Values:
+    """Return a row of `campaign_members`."""
+    values = asdict(member) | {"reasons": json.dumps(member.reasons, ensure_ascii=False)}
+    return values | {"campaign_id": campaign_id}
+
+
+def member_of(row: Row[Any]) -> Member:
+    """Return an account's part from a row of `campaign_members`."""
+    return Member(
+        row.account, row.actor, row.first_seen, row.last_seen, row.prompts, row.probability,
+        tuple(json.loads(row.reasons)),
+    )  # fmt: skip
 
 
 def vector_of(data: bytes) -> npt.NDArray[np.float32]:
@@ -116,6 +152,12 @@ def campaign_body(campaign: Campaign) -> str:
             "extent": asdict(campaign.extent),
             "merged_into": campaign.merged_into,
             "revision": campaign.revision,
+            "confidence": campaign.confidence,
+            "tactics": campaign.tactics,
+            "coverage": asdict(campaign.coverage) if campaign.coverage else None,
+            "next_steps": campaign.next_steps,
+            "representatives": campaign.representatives,
+            "split_from": campaign.split_from,
         }
     )
 
@@ -123,6 +165,9 @@ def campaign_body(campaign: Campaign) -> str:
 def campaign_of(body: str, members: dict[int, Member]) -> Campaign:
     """Return the campaign that `campaign_body` wrote, with these members."""
     values = json.loads(body)
+    coverage = values.pop("coverage", None)
+    # What was recorded before there was a confidence was a family's report.
+    confidence = Confidence(values.pop("confidence", Confidence.MEDIUM))
     evidence = (e | {"seqs": tuple(e["seqs"])} for e in values.pop("evidence"))
     return Campaign(
         state=CampaignState(values.pop("state")),
@@ -130,6 +175,11 @@ def campaign_of(body: str, members: dict[int, Member]) -> Campaign:
         evidence=tuple(Evidence(**e) for e in evidence),
         extent=Extent(**values.pop("extent")),
         members=members,
+        confidence=confidence,
+        coverage=Coverage(**coverage) if coverage else None,
+        tactics=tuple(values.pop("tactics", ())),
+        next_steps=tuple(values.pop("next_steps", ())),
+        representatives=tuple(values.pop("representatives", ())),
         **values,
     )
 

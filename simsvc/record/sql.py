@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
+from simsvc.domain.calibration import Calibration
 from simsvc.domain.errors import SimsvcError
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import generation_id
@@ -14,6 +15,7 @@ from simsvc.record.campaigns import CampaignStore
 from simsvc.record.engine import open_engine, writing
 from simsvc.record.owners import OwnerStore
 from simsvc.record.prompts import PromptStore
+from simsvc.record.references import ReferenceStore
 from simsvc.record.text import TextCodec
 
 
@@ -21,7 +23,7 @@ class OtherGenerationError(SimsvcError):
     """The record holds vectors of another model: they must not be compared with this one's."""
 
 
-class SqlRecord(OwnerStore, PromptStore, CampaignStore):
+class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore):
     """All parts of the record over one engine."""
 
     def __init__(self, engine: Engine, generation: str, codec: TextCodec) -> None:
@@ -36,6 +38,21 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore):
         engine = open_engine(url, busy)
         _claim(engine, model)
         return cls(engine, generation_id(model), codec)
+
+    def calibration(self) -> Calibration | None:
+        """Return the generation's calibration; None if it has none."""
+        table = tables.generations.c
+        query = select(table.calibration).where(table.generation_id == self._generation_id)
+        with self._engine.connect() as connection:
+            text = connection.execute(query).scalar_one()
+        return Calibration.from_json(text) if text else None
+
+    def save_calibration(self, calibration: Calibration) -> None:
+        """Store the generation's calibration; a server takes it over when it starts."""
+        table = tables.generations
+        where = table.c.generation_id == self._generation_id
+        with writing(self._engine) as connection:
+            connection.execute(update(table).where(where).values(calibration=calibration.to_json()))
 
     def close(self) -> None:
         """See `Record.close`."""

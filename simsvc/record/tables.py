@@ -45,6 +45,7 @@ generations = Table(
     Column("max_windows", Integer, nullable=False),
     Column("dtype", String(16), nullable=False),
     Column("lexical", String(64), nullable=False),
+    Column("calibration", Text, nullable=False, server_default=""),
 )
 
 # `counters` outlive purges: a seq is never given twice.
@@ -108,6 +109,12 @@ prompts = Table(
     Column("nearest_similarity", Float, nullable=False),
     Column("family_accounts", Integer, nullable=False),
     Column("campaign_id", String(64), nullable=False),
+    Column("state_hash", LargeBinary(16), nullable=False, server_default=""),
+    Column("frame", BigInteger, nullable=False, server_default="0"),
+    Column("origin", BigInteger, nullable=False, server_default="0"),
+    Column("language", String(16), nullable=False, server_default=""),
+    Column("shingles", LargeBinary, nullable=False, server_default=""),
+    Column("framed", LargeBinary, nullable=False, server_default=""),
     UniqueConstraint("request_id"),
     Index(None, "account", "observed_at"),
     Index(None, "payload_hash"),
@@ -143,6 +150,8 @@ campaign_members = Table(
     Column("first_seen", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
     Column("prompts", BigInteger, nullable=False),
+    Column("probability", Float, nullable=False, server_default="1"),
+    Column("reasons", Text, nullable=False, server_default="[]"),
     Index(None, "account"),
 )
 
@@ -155,6 +164,24 @@ campaign_events = Table(
     Column("at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+reference_sets = Table(
+    "reference_sets",
+    metadata,
+    Column("name", String(256), primary_key=True),
+    Column("kind", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+reference_items = Table(
+    "reference_items",
+    metadata,
+    Column("name", ForeignKey(reference_sets.c.name), primary_key=True),
+    Column("generation_id", String(64), primary_key=True),
+    Column("hash", LargeBinary(16), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+    Column("shingles", LargeBinary, nullable=False),
 )
 
 lookups = Table(

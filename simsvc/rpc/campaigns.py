@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from simsvc.core.access import Role
 from simsvc.core.casework import Casework
 from simsvc.domain.campaign import CampaignState
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.validation import Limits, id_violations
+from simsvc.rpc.call import current_call
 from simsvc.rpc.convert import campaign_message, member_message, timestamp
 from simsvc.rpc.guard import Context
 from simsvc.rpc.search import page_size
 from simsvc.v1 import campaigns_pb2, campaigns_pb2_grpc
 
 _DEFAULT_PAGE = 50
+# In shadow mode, who acts on accounts is not told; who reads campaigns is.
+_READERS = frozenset({Role.ANALYST, Role.REVIEWER})
 _STATES = frozenset(int(state) for state in CampaignState)
 
 
 class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
     """See campaigns.proto."""
 
-    def __init__(self, casework: Casework, limits: Limits) -> None:
+    def __init__(self, casework: Casework, limits: Limits, *, shadow: bool) -> None:
+        self._shadow = shadow
         self._casework = casework
         self._limits = limits
 
@@ -43,7 +48,9 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
             raise InvalidError(wrong)
         case = await self._casework.case(request.campaign_id)
         message = campaign_message(case.campaign)
-        members = sorted(case.campaign.members.values(), key=lambda m: (-m.prompts, m.account))
+        members = sorted(
+            case.campaign.members.values(), key=lambda m: (-m.probability, -m.prompts, m.account)
+        )
         message.members.extend(member_message(m, case.names) for m in members)
         message.representative_prompt_ids.extend(str(seq) for seq in case.representatives)
         return message
@@ -66,8 +73,9 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
         """See campaigns.proto."""
         self._check_ids(request)
         response = campaigns_pb2.CheckAccountsResponse()
+        hidden = self._shadow and not current_call.get().principal.roles & _READERS
         for account_id in request.account_ids:
-            campaigns = self._casework.check(account_id)
+            campaigns = () if hidden else self._casework.check(account_id)
             response.results.add(in_open_campaign=bool(campaigns), campaign_ids=campaigns)
         return response
 

@@ -12,6 +12,7 @@ from simsvc.domain.campaign import Campaign, Evidence, Member
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.prompt import MICROSECONDS, Message, Outcome, Prompt, Role, views_of
 from simsvc.domain.pseudonyms import pseudonym
+from simsvc.domain.signals.coverage import Coverage
 from simsvc.domain.validation import Limits, RawPrompt, as_messages, violations
 from simsvc.ports.record import Named, RecordedPrompt
 from simsvc.v1 import campaigns_pb2, search_pb2, types_pb2
@@ -149,6 +150,11 @@ def campaign_message(campaign: Campaign) -> campaigns_pb2.Campaign:
         evidence=[_evidence(e) for e in campaign.evidence],
         merged_into=campaign.merged_into,
         etag=campaign.etag,
+        confidence=campaigns_pb2.Confidence.ValueType(campaign.confidence),
+        tactics=campaign.tactics,
+        coverage=_coverage(campaign.coverage) if campaign.coverage else None,
+        next_steps=campaign.next_steps,
+        split_from=campaign.split_from,
     )
 
 
@@ -160,6 +166,18 @@ def member_message(member: Member, names: Names) -> campaigns_pb2.CampaignMember
         first_seen=timestamp(member.first_seen),
         last_seen=timestamp(member.last_seen),
         prompts=member.prompts,
+        attribution_probability=member.probability,
+        reasons=member.reasons,
+    )
+
+
+def _coverage(coverage: Coverage) -> campaigns_pb2.Coverage:
+    return campaigns_pb2.Coverage(
+        prompts=coverage.prompts,
+        distinct=coverage.distinct,
+        unseen_share=coverage.unseen,
+        estimated_size=coverage.size or 0,
+        division_of_labour=coverage.labour,
     )
 
 

@@ -76,6 +76,16 @@ def _detection(status: Status) -> info_pb2.Detection:
         open_campaigns=detection.open_campaigns,
         history=_duration(detection.history),
         history_sufficient=detection.history_sufficient,
+        calibration=info_pb2.Calibration(
+            source=status.calibration.source,
+            sufficient=status.calibration.sufficient,
+            remark=status.calibration.remark(),
+            prompts=status.calibration.prompts,
+            accounts=status.calibration.accounts,
+            confirmed=status.calibration.confirmed,
+            dismissed=status.calibration.dismissed,
+        ),
+        shadow=status.shadow,
     )
 
 

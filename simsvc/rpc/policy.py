@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from simsvc.core.access import ALL_ROLES, Role
-from simsvc.v1 import campaigns_pb2, info_pb2, ingest_pb2, search_pb2
+from simsvc.v1 import campaigns_pb2, info_pb2, ingest_pb2, reference_sets_pb2, search_pb2
 
 _INGEST = frozenset({Role.INGEST})
 _READ = frozenset({Role.ANALYST, Role.REVIEWER})
 _CHECK = _READ | _INGEST
 _OVERVIEW = _READ | {Role.OPERATOR}
+_CURATE = frozenset({Role.REVIEWER, Role.OPERATOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,10 @@ class Method:
     items: str = ""
 
 
-INGEST, SEARCH, CAMPAIGNS, INFO = (
-    f"simsvc.v1.{name}Service" for name in ("Ingest", "Search", "Campaign", "Info")
+INGEST, SEARCH, CAMPAIGNS, REFERENCES, INFO = (
+    f"simsvc.v1.{name}Service" for name in ("Ingest", "Search", "Campaign", "ReferenceSet", "Info")
 )
-SERVICES = (INGEST, SEARCH, CAMPAIGNS, INFO)
+SERVICES = (INGEST, SEARCH, CAMPAIGNS, REFERENCES, INFO)
 
 METHODS = {
     f"/{INGEST}/ObservePrompt": Method(_INGEST, ingest_pb2.ObservePromptRequest),
@@ -42,5 +43,12 @@ METHODS = {
     f"/{CAMPAIGNS}/GetCampaign": Method(_READ, campaigns_pb2.GetCampaignRequest),
     f"/{CAMPAIGNS}/WatchCampaigns": Method(_READ, campaigns_pb2.WatchCampaignsRequest),
     f"/{CAMPAIGNS}/CheckAccounts": Method(_CHECK, campaigns_pb2.CheckAccountsRequest),
+    f"/{REFERENCES}/LoadReferenceSet": Method(_CURATE, reference_sets_pb2.LoadReferenceSetRequest),
+    f"/{REFERENCES}/ListReferenceSets": Method(
+        _OVERVIEW, reference_sets_pb2.ListReferenceSetsRequest
+    ),
+    f"/{REFERENCES}/DeleteReferenceSet": Method(
+        _CURATE, reference_sets_pb2.DeleteReferenceSetRequest
+    ),
     f"/{INFO}/GetServerInfo": Method(ALL_ROLES, info_pb2.GetServerInfoRequest),
 }

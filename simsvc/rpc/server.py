@@ -16,8 +16,15 @@ from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
 from simsvc.rpc.policy import INGEST, SERVICES
+from simsvc.rpc.references import ReferenceSetServicer
 from simsvc.rpc.search import SearchServicer
-from simsvc.v1 import campaigns_pb2_grpc, info_pb2_grpc, ingest_pb2_grpc, search_pb2_grpc
+from simsvc.v1 import (
+    campaigns_pb2_grpc,
+    info_pb2_grpc,
+    ingest_pb2_grpc,
+    reference_sets_pb2_grpc,
+    search_pb2_grpc,
+)
 
 # The client's keepalive (simsvc.client) pings every 30 s, which this allows for.
 _KEEPALIVE = [
@@ -47,6 +54,7 @@ class Servicers:
     ingest: IngestServicer
     search: SearchServicer
     campaigns: CampaignServicer
+    references: ReferenceSetServicer
     info: InfoServicer
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -54,6 +62,7 @@ class Servicers:
         ingest_pb2_grpc.add_IngestServiceServicer_to_server(self.ingest, server)
         search_pb2_grpc.add_SearchServiceServicer_to_server(self.search, server)
         campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
+        reference_sets_pb2_grpc.add_ReferenceSetServiceServicer_to_server(self.references, server)
         info_pb2_grpc.add_InfoServiceServicer_to_server(self.info, server)
 
 

@@ -44,6 +44,30 @@ CAMPAIGN_STATE_MERGED: CampaignState.ValueType  # 3
 """Its accounts are now part of the campaign in `merged_into`."""
 Global___CampaignState: _TypeAlias = CampaignState  # noqa: Y015
 
+class _Confidence:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ConfidenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Confidence.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONFIDENCE_UNSPECIFIED: _Confidence.ValueType  # 0
+    CONFIDENCE_LOW: _Confidence.ValueType  # 1
+    """What the accounts ask has one source, and nothing else points at them."""
+    CONFIDENCE_MEDIUM: _Confidence.ValueType  # 2
+    CONFIDENCE_HIGH: _Confidence.ValueType  # 3
+    """Content, and one independent kind of evidence."""
+
+class Confidence(_Confidence, metaclass=_ConfidenceEnumTypeWrapper):
+    """How sure a report is."""
+
+CONFIDENCE_UNSPECIFIED: Confidence.ValueType  # 0
+CONFIDENCE_LOW: Confidence.ValueType  # 1
+"""What the accounts ask has one source, and nothing else points at them."""
+CONFIDENCE_MEDIUM: Confidence.ValueType  # 2
+CONFIDENCE_HIGH: Confidence.ValueType  # 3
+"""Content, and one independent kind of evidence."""
+Global___Confidence: _TypeAlias = Confidence  # noqa: Y015
+
 class _CampaignChange:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -56,6 +80,8 @@ class _CampaignChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Campai
     CAMPAIGN_CHANGE_MERGED: _CampaignChange.ValueType  # 3
     CAMPAIGN_CHANGE_QUIETED: _CampaignChange.ValueType  # 4
     CAMPAIGN_CHANGE_REOPENED: _CampaignChange.ValueType  # 5
+    CAMPAIGN_CHANGE_SPLIT: _CampaignChange.ValueType  # 6
+    """It was part of the campaign in `split_from`."""
 
 class CampaignChange(_CampaignChange, metaclass=_CampaignChangeEnumTypeWrapper):
     """What happened to a campaign."""
@@ -66,6 +92,8 @@ CAMPAIGN_CHANGE_GREW: CampaignChange.ValueType  # 2
 CAMPAIGN_CHANGE_MERGED: CampaignChange.ValueType  # 3
 CAMPAIGN_CHANGE_QUIETED: CampaignChange.ValueType  # 4
 CAMPAIGN_CHANGE_REOPENED: CampaignChange.ValueType  # 5
+CAMPAIGN_CHANGE_SPLIT: CampaignChange.ValueType  # 6
+"""It was part of the campaign in `split_from`."""
 Global___CampaignChange: _TypeAlias = CampaignChange  # noqa: Y015
 
 @_typing.final
@@ -87,6 +115,11 @@ class Campaign(_message.Message):
     REPRESENTATIVE_PROMPT_IDS_FIELD_NUMBER: _builtins.int
     MERGED_INTO_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    TACTICS_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    NEXT_STEPS_FIELD_NUMBER: _builtins.int
+    SPLIT_FROM_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """Stable while the campaign grows."""
     state: Global___CampaignState.ValueType
@@ -100,6 +133,10 @@ class Campaign(_message.Message):
     """Set when the state is MERGED."""
     etag: _builtins.str
     """Changes with each change of the campaign."""
+    confidence: Global___Confidence.ValueType
+    """How sure the report is."""
+    split_from: _builtins.str
+    """The campaign that it was part of before."""
     @_builtins.property
     def first_seen(self) -> _timestamp_pb2.Timestamp:
         """Of the earliest and the latest prompt that belongs to it."""
@@ -122,6 +159,18 @@ class Campaign(_message.Message):
     def representative_prompt_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Prompts to look at, most typical first. Only in GetCampaign."""
 
+    @_builtins.property
+    def tactics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """How the campaign goes about it, such as "partition" or "shared_frame"."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much of which set has been asked for."""
+
+    @_builtins.property
+    def next_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to do next."""
+
     def __init__(
         self,
         *,
@@ -140,14 +189,56 @@ class Campaign(_message.Message):
         representative_prompt_ids: _abc.Iterable[_builtins.str] | None = ...,
         merged_into: _builtins.str = ...,
         etag: _builtins.str = ...,
+        confidence: Global___Confidence.ValueType = ...,
+        tactics: _abc.Iterable[_builtins.str] | None = ...,
+        coverage: Global___Coverage | None = ...,
+        next_steps: _abc.Iterable[_builtins.str] | None = ...,
+        split_from: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "actor_count", b"actor_count", "campaign_id", b"campaign_id", "etag", b"etag", "evidence", b"evidence", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "members", b"members", "merged_into", b"merged_into", "prompt_count", b"prompt_count", "representative_prompt_ids", b"representative_prompt_ids", "state", b"state", "summary", b"summary", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "actor_count", b"actor_count", "campaign_id", b"campaign_id", "confidence", b"confidence", "coverage", b"coverage", "etag", b"etag", "evidence", b"evidence", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "members", b"members", "merged_into", b"merged_into", "next_steps", b"next_steps", "prompt_count", b"prompt_count", "representative_prompt_ids", b"representative_prompt_ids", "split_from", b"split_from", "state", b"state", "summary", b"summary", "tactics", b"tactics", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Campaign: _TypeAlias = Campaign  # noqa: Y015
+
+@_typing.final
+class Coverage(_message.Message):
+    """How much of a set has been asked for, as far as prompts were looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPTS_FIELD_NUMBER: _builtins.int
+    DISTINCT_FIELD_NUMBER: _builtins.int
+    UNSEEN_SHARE_FIELD_NUMBER: _builtins.int
+    ESTIMATED_SIZE_FIELD_NUMBER: _builtins.int
+    DIVISION_OF_LABOUR_FIELD_NUMBER: _builtins.int
+    prompts: _builtins.int
+    distinct: _builtins.int
+    """Different items among them."""
+    unseen_share: _builtins.float
+    """Chance that the next prompt asks for an item not seen yet (Good-Turing)."""
+    estimated_size: _builtins.int
+    """Items of the set at the least (Chao1); 0 if nothing came twice."""
+    division_of_labour: _builtins.float
+    """Distinct items over those of a mean account."""
+    def __init__(
+        self,
+        *,
+        prompts: _builtins.int = ...,
+        distinct: _builtins.int = ...,
+        unseen_share: _builtins.float = ...,
+        estimated_size: _builtins.int = ...,
+        division_of_labour: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distinct", b"distinct", "division_of_labour", b"division_of_labour", "estimated_size", b"estimated_size", "prompts", b"prompts", "unseen_share", b"unseen_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
 
 @_typing.final
 class Evidence(_message.Message):
@@ -204,16 +295,24 @@ class CampaignMember(_message.Message):
     FIRST_SEEN_FIELD_NUMBER: _builtins.int
     LAST_SEEN_FIELD_NUMBER: _builtins.int
     PROMPTS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTION_PROBABILITY_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     account: _builtins.str
     """Pseudonym of the account."""
     organization: _builtins.str
     """Pseudonym of its organisation."""
     prompts: _builtins.int
     """Its prompts in the campaign's families, of those that are still kept."""
+    attribution_probability: _builtins.float
+    """Chance that the account belongs to the campaign rather than stands by."""
     @_builtins.property
     def first_seen(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def last_seen(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What put it there."""
+
     def __init__(
         self,
         *,
@@ -222,10 +321,12 @@ class CampaignMember(_message.Message):
         first_seen: _timestamp_pb2.Timestamp | None = ...,
         last_seen: _timestamp_pb2.Timestamp | None = ...,
         prompts: _builtins.int = ...,
+        attribution_probability: _builtins.float = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_seen", b"first_seen", "last_seen", b"last_seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "first_seen", b"first_seen", "last_seen", b"last_seen", "organization", b"organization", "prompts", b"prompts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "attribution_probability", b"attribution_probability", "first_seen", b"first_seen", "last_seen", b"last_seen", "organization", b"organization", "prompts", b"prompts", "reasons", b"reasons"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

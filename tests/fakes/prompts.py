@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simsvc.domain.prompt import Message, Outcome, Role
 from simsvc.domain.pseudonyms import Keyring
+from simsvc.domain.trace import NO_TRACE, Trace
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.record import NewPrompt, Owner, OwnerKey
 from tests.fakes.embedder import fake_vector
@@ -29,6 +30,7 @@ def new_prompt(
     family: int = 0,
     request_id: str = "",
     messages: tuple[Message, ...] | None = None,
+    trace: Trace = NO_TRACE,
 ) -> NewPrompt:
     text = text or f"prompt number {seq}"
     return NewPrompt(
@@ -42,7 +44,7 @@ def new_prompt(
         attributes={"network": "n1"},
         frame_hash=b"",
         payload_hash=KEYRING.text_hash("payload", text),
-        prefix_hash=b"",
+        trace=trace,
         embedding=Embedding(fake_vector(text), 3, 2, True),
         family=family,
         outcome=Outcome(seq, 0.5, 1, 2, True),

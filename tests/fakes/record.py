@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.pseudonyms import KeyedHash
+from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import (
@@ -52,6 +53,7 @@ class MemoryRecord:
         self._next = 1
         self._campaigns: dict[str, Campaign] = {}
         self._events: list[CampaignEvent] = []
+        self._references: dict[str, tuple[ReferenceKind, int, dict[bytes, ReferenceItem]]] = {}
         self.audit: list[LookupAudit] = []
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
@@ -113,8 +115,29 @@ class MemoryRecord:
             yield ReplayBatch(
                 np.array(rows, dtype=ROW_DTYPE),
                 [p.payload_hash for p in part],
+                [p.trace for p in part],
                 vectors if with_vectors else vectors[:, :0],
             )
+
+    def reference_sets(self) -> list[ReferenceSet]:
+        return [
+            ReferenceSet(name, kind, len(items), at)
+            for name, (kind, at, items) in sorted(self._references.items())
+        ]
+
+    def reference_items(self, name: str) -> list[ReferenceItem]:
+        _, _, items = self._references.get(name, (None, 0, {}))
+        return [items[key] for key in sorted(items)]
+
+    def add_references(
+        self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
+    ) -> None:
+        _, _, held = self._references.setdefault(name, (kind, at, {}))
+        for item in items:
+            held.setdefault(item.hash, item)
+
+    def delete_references(self, name: str) -> bool:
+        return self._references.pop(name, None) is not None
 
     def last_seq(self) -> int:
         return max(self._prompts, default=0)

@@ -29,6 +29,9 @@ MAY = {
     "GetCampaign": {"analyst", "reviewer"},
     "WatchCampaigns": {"analyst", "reviewer"},
     "CheckAccounts": {"ingest", "analyst", "reviewer"},
+    "LoadReferenceSet": {"reviewer", "operator"},
+    "ListReferenceSets": {"analyst", "reviewer", "operator"},
+    "DeleteReferenceSet": {"reviewer", "operator"},
     "GetServerInfo": {"ingest", "analyst", "reviewer", "operator"},
 }
 

@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from simsvc.core.admission import Admission
+from simsvc.core.analysis import AnalysisRule
 from simsvc.core.campaigns import CampaignBook, CampaignRule
 from simsvc.core.casework import Casework
 from simsvc.core.commit import Committer
@@ -16,15 +17,26 @@ from simsvc.core.ingest import Ingest
 from simsvc.core.lifecycle import Lifecycle, Schedule
 from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
+from simsvc.core.popularity import FamilyTest
+from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
+from simsvc.domain.frames import FrameRule
 from simsvc.domain.prompt import Message, Prompt, Role
 from simsvc.domain.tokens import TokenSealer
+from simsvc.domain.verdict import Thresholds
 from simsvc.index.flat import FlatIndex
 from tests.fakes.embedder import DIMENSION, FakeEmbedder
 from tests.fakes.prompts import HOUR, KEYRING, NOW
 from tests.fakes.record import MemoryRecord
 
-RULE = DetectionRule(4, 24 * HOUR, 0.9, 0.5, 24 * HOUR)
+FAMILIES = FamilyTest(4, 24 * HOUR, 0.9, 0.5, 24 * HOUR)
+RULE = DetectionRule(FAMILIES, AnalysisRule(), Thresholds())
+
+
+def family_detector(rule: FamilyTest, index: FlatIndex | None = None) -> Detector:
+    """Return a detector of which a test looks at the families."""
+    rules = DetectionRule(rule, AnalysisRule(), Thresholds())
+    return Detector(rules, index or FlatIndex(DIMENSION))
 
 
 class FixedClock:
@@ -52,17 +64,22 @@ class Core:
         self.record = record or MemoryRecord()
         self.index = FlatIndex(DIMENSION)
         self.embedder = FakeEmbedder()
-        self.detector = Detector(RULE)
+        self.detector = Detector(RULE, self.index)
         self.book = CampaignBook(CampaignRule(0.5, 240 * HOUR), "gen")
         self.threads, self.readers = ThreadPoolExecutor(1), ThreadPoolExecutor(2)
         assigner = FamilyAssigner(self.index, FamilyRule(0.85, 0.8, 8))
-        committer = Committer(self.record, self.index, assigner, self.detector, self.book)
+        self.dissector = Dissector(KEYRING, FrameRule())
+        committer = Committer(
+            self.record, self.index, assigner, self.detector, self.book, self.dissector,
+            shadow=False,
+        )  # fmt: skip
         self.writer = Writer(committer, self.threads, 64)
         self.admission = Admission(permits)
         self.clock = FixedClock()
         sealer = TokenSealer(b"s" * 32)
         self.ingest = Ingest(
-            self.record, self.embedder, self.writer, self.admission, KEYRING, self.clock,
+            self.record, self.embedder, self.writer, self.admission, self.dissector, KEYRING,
+            self.clock,
             self.readers, keep_raw_ids=False,
         )  # fmt: skip
         self.lookup = Lookup(
@@ -82,6 +99,7 @@ class Core:
         return Lifecycle(
             self.record, self.index, snapshots, self.detector, self.book, self.membership,
             self.writer, self.feed, self.clock, schedule,
+            self.dissector, self.readers,
         )  # fmt: skip
 
     async def stop(self) -> None:

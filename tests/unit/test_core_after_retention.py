@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simsvc.core.campaigns import CampaignBook, CampaignRule
-from simsvc.core.detection import Detector
 from simsvc.core.sightings import Family, Sighting
 from simsvc.domain.campaign import CampaignEvent, Change
 from tests.fakes.prompts import HOUR, NOW
+from tests.unit.helpers import family_detector
 from tests.unit.test_core_campaigns import RULE, WINDOW, Life
 
 
@@ -28,7 +28,7 @@ class Recorded(Life):
         """Start anew without the prompts before `cutoff`, and return what the first tick tells."""
         book = CampaignBook(CampaignRule(0.5, 10 * WINDOW), "gen")
         book.load(self.book.all())
-        self.book, self.detector = book, Detector(RULE)
+        self.book, self.detector = book, family_detector(RULE)
         self.detector.observe(s for s in self.kept if s.observed_at >= cutoff)
         self.book.settle(self.detector)
         return self.tick()
@@ -75,7 +75,7 @@ def test_what_is_ordinary_after_a_leader_went(kept: bool) -> None:
     leader = Sighting(1, 1, 1, late if kept else old, 0, b"l" * 16)
     members = [Sighting(s, s, s, late, 1, bytes([s]) * 16) for s in range(100, 110)]
     tested = [Sighting(s, s, s, late, 50, bytes([s]) * 16) for s in range(200, 206)]
-    live, restarted = Detector(RULE), Detector(RULE)
+    live, restarted = family_detector(RULE), family_detector(RULE)
     batch = [leader, *lone(2, 5, old), *lone(20, 40, late), *members, *tested]
     live.observe(batch)
     live.forget(NOW - HOUR)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simsvc.core.campaigns import CampaignBook, CampaignRule
-from simsvc.core.detection import DetectionRule, Detector
+from simsvc.core.popularity import FamilyTest
 from simsvc.core.sightings import Sighting
 from simsvc.domain.campaign import CampaignEvent, CampaignState, Change
 from tests.fakes.prompts import HOUR, NOW
+from tests.unit.helpers import family_detector
 
 WINDOW = 24 * HOUR
-RULE = DetectionRule(min_accounts=4, window=WINDOW, alpha=0.999, min_text_share=0.0, history=WINDOW)
+RULE = FamilyTest(min_accounts=4, window=WINDOW, alpha=0.999, min_text_share=0.0, history=WINDOW)
 
 
 class Life:
     """A detector and a book, ticked by hand."""
 
     def __init__(self) -> None:
-        self.detector = Detector(RULE)
+        self.detector = family_detector(RULE)
         self.book = CampaignBook(CampaignRule(overlap=0.5, quiet_after=10 * WINDOW), "gen")
         self.seq = 0
         self.now = NOW

@@ -8,11 +8,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.core.detection import DetectionRule, Detector, Finding
+from simsvc.core.detection import Detector, Finding
+from simsvc.core.popularity import FamilyTest
 from simsvc.core.sightings import Family, LonePrompts, Sighting
 from tests.fakes.prompts import HOUR, NOW
+from tests.unit.helpers import family_detector
 
-RULE = DetectionRule(3, 24 * HOUR, 0.9, 0.2, 24 * HOUR)
+RULE = FamilyTest(3, 24 * HOUR, 0.9, 0.2, 24 * HOUR)
 
 
 def seen(
@@ -78,7 +80,7 @@ def traffic(draw: st.DrawFn) -> list[Sighting]:
 
 
 def fed(batch: Sequence[Sighting], cuts: Sequence[int]) -> Detector:
-    detector = Detector(RULE)
+    detector = family_detector(RULE)
     edges = [0, *sorted(c for c in cuts if c < len(batch)), len(batch)]
     for start, end in pairwise(edges):
         detector.observe(batch[start:end])
@@ -122,7 +124,7 @@ def test_a_preview_changes_nothing(batch: list[Sighting]) -> None:
 
 
 def test_the_preview_of_an_account_that_declares_an_organisation_later() -> None:
-    detector = Detector(RULE)
+    detector = family_detector(RULE)
     detector.observe([seen(1, 5), seen(2, 5, 1)])
     joining = seen(3, 5, 1, actor=-9)
     [previewed] = detector.family_accounts([joining])

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from simsvc.core.detection import DetectionRule, Detector, Finding
+from simsvc.core.detection import Finding
+from simsvc.core.popularity import FamilyTest
 from simsvc.core.sightings import LonePrompts, Sighting
 from tests.fakes.prompts import HOUR, NOW
+from tests.unit.helpers import family_detector
 
 WINDOW = 24 * HOUR
-RULE = DetectionRule(min_accounts=8, window=WINDOW, alpha=1e-3, min_text_share=0.5, history=WINDOW)
+RULE = FamilyTest(min_accounts=8, window=WINDOW, alpha=1e-3, min_text_share=0.5, history=WINDOW)
 
 
 class Traffic:
@@ -44,9 +46,9 @@ class Traffic:
 
 
 def findings(
-    traffic: Traffic, reported: Sequence[int] = (), rule: DetectionRule = RULE
+    traffic: Traffic, reported: Sequence[int] = (), rule: FamilyTest = RULE
 ) -> list[Finding]:
-    detector = Detector(rule)
+    detector = family_detector(rule)
     detector.observe(traffic.sightings)
     return detector.tick(lambda family: family in reported)
 
@@ -109,7 +111,7 @@ def test_only_what_changed_is_tested_again() -> None:
     traffic = Traffic()
     traffic.lone(2000)
     leader = traffic.family(range(1000, 1040))
-    detector = Detector(RULE)
+    detector = family_detector(RULE)
     detector.observe(traffic.sightings)
     assert len(detector.tick(lambda _: False)) == 1
     assert detector.tick(lambda _: True) == []
@@ -124,7 +126,7 @@ def test_batches_of_any_size_give_the_same() -> None:
         traffic.family(range(start, start + 30))
     whole = findings(traffic)
     assert len(whole) == 3
-    chosen, detector, at = random.Random(1), Detector(RULE), 0
+    chosen, detector, at = random.Random(1), family_detector(RULE), 0
     while at < len(traffic.sightings):
         size = chosen.randint(1, 40)
         detector.observe(traffic.sightings[at : at + size])
@@ -136,7 +138,7 @@ def test_the_preview_is_what_observing_then_gives() -> None:
     traffic = Traffic()
     traffic.lone(5)
     leader = traffic.family([1, 2, 2, 3])
-    detector = Detector(RULE)
+    detector = family_detector(RULE)
     detector.observe(traffic.sightings[:5])
     sizes = detector.family_accounts(traffic.sightings[5:])
     assert sizes[-1] == 3
@@ -151,7 +153,7 @@ def test_forgetting() -> None:
     traffic.lone(20, at=NOW - 10 * WINDOW)
     leader = traffic.family([1, 2, 3], at=NOW - 10 * WINDOW)
     traffic.lone(10, at=NOW, accounts=4)
-    detector = Detector(RULE)
+    detector = family_detector(RULE)
     detector.observe(traffic.sightings)
     assert (detector.families, detector.history_sufficient) == (1, True)
     detector.forget(NOW - WINDOW)

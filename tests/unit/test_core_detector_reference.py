@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.core.detection import DetectionRule, Detector, Finding
+from simsvc.core.detection import Finding
+from simsvc.core.popularity import FamilyTest
 from simsvc.core.sightings import Family, Sighting
 from simsvc.domain.campaign import Member
 from simsvc.domain.popularity import FamilyCount, popularity_excess
 from tests.fakes.prompts import HOUR, NOW
+from tests.unit.helpers import family_detector
 
 FIXED = settings(derandomize=True, deadline=None)
-RULE = DetectionRule(3, 24 * HOUR, 0.9, 0.3, 24 * HOUR)
+RULE = FamilyTest(3, 24 * HOUR, 0.9, 0.3, 24 * HOUR)
 REPORTED = {2, 3}
 # (account, hours ago, which leader or 0, wording)
 ROWS = st.tuples(st.integers(1, 9), st.integers(0, 72), st.integers(0, 3), st.integers(0, 5))
@@ -105,7 +107,7 @@ def check(finding: Finding, plain: Plain) -> None:
     assert popularity.expected == pytest.approx(excess.expected)
     assert popularity.log_p == pytest.approx(excess.log_p)
     assert variety.value == pytest.approx(plain.share(key))
-    assert {m.account: m for m in finding.members} == plain.members(key)
+    assert {m.account: replace(m, reasons=()) for m in finding.members} == plain.members(key)
     assert set(popularity.seqs) == {s.seq for s in plain.family(key)[:16]}
     assert f"{count.actors} of {count.active} active accounts" in popularity.description
     assert f"{count.past_actors} of {count.past_active} accounts" in popularity.description
@@ -114,7 +116,7 @@ def check(finding: Finding, plain: Plain) -> None:
 @FIXED
 @given(TRAFFIC)
 def test_the_same_as_counting_anew(batches: list[list[tuple[int, int, int, int]]]) -> None:
-    detector, plain, seq = Detector(RULE), Plain(), 1
+    detector, plain, seq = family_detector(RULE), Plain(), 1
     for rows in batches:
         batch = sightings(rows, seq)
         seq += len(batch)
@@ -153,7 +155,7 @@ def test_an_organisations_keys_do_not_make_other_families_ordinary() -> None:
         lone = [Sighting(i, i, i, NOW, 0, bytes([i]) * 16) for i in range(1, 51)]
         own = [Sighting(100 + i, 1000 + i % keys, -1, NOW, 1, bytes(16)) for i in range(1000)]
         tested = [Sighting(2000 + i, i, i, NOW, 2, bytes([i]) * 16) for i in range(2, 20)]
-        detector = Detector(RULE)
+        detector = family_detector(RULE)
         detector.observe([*lone, *own, *tested])
         [finding] = [f for f in detector.tick(lambda key: key == 2) if f.family == 2]
         expected.append(finding.evidence[0].expected)

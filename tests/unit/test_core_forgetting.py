@@ -5,11 +5,13 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.core.detection import DetectionRule, Detector
+from simsvc.core.detection import Detector
+from simsvc.core.popularity import FamilyTest
 from simsvc.core.sightings import Family, LonePrompts, Sighting
 from tests.fakes.prompts import HOUR, NOW
+from tests.unit.helpers import family_detector
 
-RULE = DetectionRule(4, 24 * HOUR, 1e-3, 0.5, 24 * HOUR)
+RULE = FamilyTest(4, 24 * HOUR, 1e-3, 0.5, 24 * HOUR)
 FIXED = settings(derandomize=True, deadline=None)
 # (account, hours since the one before, which earlier lone prompt leads it or 0)
 ROWS = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9), st.integers(0, 5)), max_size=40)
@@ -28,7 +30,7 @@ def sightings(rows: list[tuple[int, int, int]]) -> list[Sighting]:
 
 
 def detector_of(batch: list[Sighting]) -> Detector:
-    detector = Detector(RULE)
+    detector = family_detector(RULE)
     detector.observe(batch)
     return detector
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.core.detection import Detector
 from simsvc.core.ingest import Result
 from simsvc.core.lifecycle import sightings_of
 from simsvc.domain.errors import RequestIdReusedError, UnavailableError
 from simsvc.domain.prompt import Outcome, Prompt
 from simsvc.ports.record import NewPrompt
 from tests.fakes.record import MemoryRecord
-from tests.unit.helpers import RULE, Core, prompt
+from tests.unit.helpers import FAMILIES, Core, family_detector, prompt
 
 FIXED = settings(derandomize=True, deadline=None, max_examples=60)
 TEXTS = ["the same old words here", "the same old words now", "something else altogether", "x"]
@@ -109,7 +108,7 @@ def is_right(row: NewPrompt, asked: Prompt, told: Result) -> bool:
 
 
 def check_replay(core: Core) -> None:
-    again = Detector(RULE)
+    again = family_detector(FAMILIES)
     for batch in core.record.replay(0, core.record.last_seq(), 3, with_vectors=False):
         again.observe(sightings_of(batch))
     assert (again.accounts, again.families) == (core.detector.accounts, core.detector.families)

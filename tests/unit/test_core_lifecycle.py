@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simsvc.core.campaigns import CampaignBook, CampaignRule
-from simsvc.core.detection import Detector
 from simsvc.core.feed import CampaignFeed
 from simsvc.core.lifecycle import WriteProbe
 from simsvc.core.membership import Membership
@@ -18,7 +17,7 @@ from simsvc.domain.pseudonyms import Keyring, pseudonym
 from simsvc.index.flat import FlatIndex
 from tests.fakes.embedder import DIMENSION
 from tests.fakes.prompts import HOUR, KEYRING
-from tests.unit.helpers import RULE, Core, NoSnapshots, prompt
+from tests.unit.helpers import FAMILIES, Core, NoSnapshots, family_detector, prompt
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ async def test_recovery_gives_the_same_state(core: Core, damage: str) -> None:
         [prompt("g99", "check the ledger now and again today please w99", "bad-99")]
     )
     before = (core.index.stats(), core.detector.accounts, core.detector.families)
-    core.index, core.detector = FlatIndex(DIMENSION), Detector(RULE)
+    core.index, core.detector = FlatIndex(DIMENSION), family_detector(FAMILIES)
     core.book = CampaignBook(CampaignRule(0.5, 240 * HOUR), "gen")
     core.membership = Membership(core.record, core.book, KEYRING)
     core.lifecycle = core.make_lifecycle(NoSnapshots(damage))

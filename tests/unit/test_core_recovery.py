@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from simsvc.core.campaigns import CampaignBook, CampaignRule
-from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
 from simsvc.domain.campaign import CampaignState, Change
 from simsvc.domain.errors import UnavailableError
 from simsvc.index.flat import FlatIndex
 from tests.fakes.embedder import DIMENSION
 from tests.fakes.prompts import HOUR, KEYRING, NOW
-from tests.unit.helpers import RULE, Core, NoSnapshots, prompt
+from tests.unit.helpers import FAMILIES, Core, NoSnapshots, family_detector, prompt
 
 WORDS = "check the ledger now and again today please"
 
@@ -45,7 +44,7 @@ async def core() -> AsyncIterator[Core]:
 
 
 def restart(core: Core, snapshots: NoSnapshots) -> None:
-    core.index, core.detector = FlatIndex(DIMENSION), Detector(RULE)
+    core.index, core.detector = FlatIndex(DIMENSION), family_detector(FAMILIES)
     core.book = CampaignBook(CampaignRule(0.5, 240 * HOUR), "gen")
     core.membership = Membership(core.record, core.book, KEYRING)
     if isinstance(snapshots, PartSnapshot):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simsvc.core.status import Status
+from simsvc.domain.calibration import Calibration
 from simsvc.domain.validation import Limits
 from simsvc.index.flat import FlatIndex
 from tests.fakes.embedder import DIMENSION, INFO
@@ -23,7 +24,7 @@ async def core() -> AsyncIterator[Core]:
 def status(core: Core, recorded: int = 0) -> Status:
     return Status(
         "1.2", INFO, Limits(), core.index, NoSnapshots(), core.writer, core.detector, core.book,
-        recorded,
+        recorded, Calibration(), shadow=True,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from simsvc.domain.errors import Violation
 from simsvc.rpc.address import UnsafeAddressError, check_address, is_loopback
 from simsvc.rpc.errors import code_of, status_of, trailers_of
 from simsvc.rpc.policy import METHODS
-from simsvc.v1 import campaigns_pb2, info_pb2, ingest_pb2, search_pb2
+from simsvc.v1 import campaigns_pb2, info_pb2, ingest_pb2, reference_sets_pb2, search_pb2
 
 ERRORS = [
     errors.InvalidError([Violation("a.b", "TOO_LONG", "is too long")]),
@@ -53,7 +53,7 @@ def test_an_overload_tells_grpc_when_to_retry() -> None:
 def test_every_method_has_a_policy_and_its_own_request() -> None:
     described = {
         f"/{service.full_name}/{method.name}": method.input_type.full_name
-        for file in (ingest_pb2, search_pb2, campaigns_pb2, info_pb2)
+        for file in (ingest_pb2, search_pb2, campaigns_pb2, reference_sets_pb2, info_pb2)
         for service in file.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }

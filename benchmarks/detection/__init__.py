@@ -1,0 +1,1 @@
+"""The detector, baselines and ablations on traffic with known truth."""

@@ -1,0 +1,127 @@
+"""What is remembered of each account: a sample of its prompts, of fixed size.
+
+The newest prompts are kept, and of the older ones those that stood alone in time, since people
+send in bursts and a scheduler's prompts lie between them. 1.7 KB an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.core.sightings import Sighting
+
+RECENT = 24
+ISOLATED = 24
+BURST = 900_000_000
+SAMPLE_DTYPE = np.dtype(
+    [
+        ("seq", "i8"),
+        ("at", "i8"),
+        ("frame", "i8"),
+        ("family", "i8"),
+        ("language", "i2"),
+        ("isolated", "?"),
+        ("moved", "?"),
+    ]
+)
+Samples = npt.NDArray[np.void]
+
+
+@dataclass(slots=True)
+class AccountState:
+    """One actor: how many prompts in all and how many of them moved here, and the sample.
+
+    `at_change` is the count of all prompts when it last sent one. Times are µs.
+    """
+
+    first: int
+    last: int
+    prompts: int = 0
+    continued: int = 0
+    moved: int = 0
+    at_change: int = 0
+    accounts: set[int] = field(default_factory=set)
+    recent: Samples = field(default_factory=lambda: np.zeros(RECENT, SAMPLE_DTYPE))
+    isolated: Samples = field(default_factory=lambda: np.zeros(ISOLATED, SAMPLE_DTYPE))
+    alone: int = 0
+
+    def add(self, seen: Sighting, language: int) -> None:
+        """Take a prompt into the sample."""
+        place = self.prompts % RECENT
+        apart = abs(seen.observed_at - self.last) > BURST or not self.prompts
+        if not apart:
+            self.recent["isolated"][(self.prompts - 1) % RECENT] = False
+        leaving = self.recent[place]
+        if leaving["seq"] and leaving["isolated"]:
+            self.isolated[self.alone % ISOLATED] = leaving
+            self.alone += 1
+        self.recent[place] = (
+            seen.seq, seen.observed_at, seen.trace.frame, seen.family, language, apart,
+            bool(seen.trace.origin),
+        )  # fmt: skip
+        self.moved += bool(seen.trace.origin)
+        self.continued += bool(seen.trace.prefix)
+        self.prompts += 1
+        self.first = min(self.first, seen.observed_at)
+        self.last = max(self.last, seen.observed_at)
+        self.accounts.add(seen.account)
+
+    def isolation(self) -> float:
+        """Return the share of its prompts that stood alone in time."""
+        alone = self.alone + int(self.recent["isolated"].sum())
+        return alone / self.prompts
+
+    def sample(self) -> Samples:
+        """Return the kept prompts, oldest first."""
+        both = np.concatenate([self.isolated, self.recent])
+        kept = both[both["seq"] > 0]
+        return kept[np.argsort(kept["seq"], kind="stable")]
+
+    def forget(self, before: int) -> None:
+        """Drop what is older than this time (µs)."""
+        for part in (self.recent, self.isolated):
+            part[part["at"] < before] = 0
+        self.first = max(self.first, before)
+
+
+class AccountBook:
+    """All actors, and the mean vector of each language."""
+
+    def __init__(self) -> None:
+        self.states: dict[int, AccountState] = {}
+        self.observed = 0
+        self._languages: dict[str, int] = {}
+
+    def add(self, seen: Sighting) -> None:
+        """Count a prompt."""
+        state = self.states.get(seen.actor)
+        if state is None:
+            state = self.states[seen.actor] = AccountState(seen.observed_at, seen.observed_at)
+        code = self._languages.setdefault(seen.trace.language, len(self._languages))
+        state.add(seen, code)
+        self.observed += 1
+        state.at_change = self.observed
+
+    def pool(self, size: int, first: Iterable[int]) -> list[int]:
+        """Return the actors to look at: those named `first`, then those that sent last."""
+        wanted = {actor: None for actor in first if actor in self.states}
+        if len(self.states) > size:
+            newest = sorted(self.states, key=lambda a: -self.states[a].at_change)
+        else:
+            newest = list(self.states)
+        for actor in newest:
+            if len(wanted) >= size:
+                break
+            wanted[actor] = None
+        return sorted(wanted)
+
+    def forget(self, before: int) -> None:
+        """Drop actors last seen before this time (µs), and what is older of the others."""
+        self.states = {a: s for a, s in self.states.items() if s.last >= before}
+        for state in self.states.values():
+            if state.first < before:
+                state.forget(before)

@@ -1,0 +1,240 @@
+"""The pass over a pool of accounts: candidates, measures, verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsvc.core.accounts import AccountBook
+from simsvc.core.evidence import Measured, Measurer
+from simsvc.core.groups import Group, GroupRule, find_groups, joined, referenced, without
+from simsvc.core.library import ReferenceLibrary
+from simsvc.domain.signals.combine import OnlineFdr
+from simsvc.domain.signals.population import Population
+from simsvc.domain.signals.twins import TwinRule
+from simsvc.domain.verdict import Measures, Thresholds, Verdict, judge
+from simsvc.ports.index import VectorIndex
+
+_MICRO = 1e6
+# Share of a group in a surer one from which it says nothing new.
+_CONTAINED = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRule:
+    """`pool` accounts are looked at in one pass; the least accounts of a group; FDR level.
+
+    A pass is due once the prompts since the last one are the share `renewed` of those before, and
+    at least `prompts`. `least_log_odds` as in `GroupRule`.
+    """
+
+    pool: int = 4000
+    least_accounts: int = 8
+    alpha: float = 0.05
+    renewed: float = 0.05
+    prompts: int = 500
+    least_log_odds: float = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A judged group; `members` maps an actor to its probability, `reasons` to what put it there.
+
+    `source` maps an actor to the share of its looked-at prompts that are the group's.
+    """
+
+    measured: Measured
+    verdict: Verdict
+    members: Mapping[int, float]
+    reasons: Mapping[int, tuple[str, ...]]
+    source: Mapping[int, float]
+
+
+class Analyst:
+    """Looks at all accounts together, now and then."""
+
+    def __init__(
+        self,
+        book: AccountBook,
+        index: VectorIndex,
+        rule: AnalysisRule,
+        thresholds: Thresholds,
+        library: ReferenceLibrary,
+    ) -> None:
+        self._library = library
+        self._book = book
+        self._index = index
+        self._rule = rule
+        self.thresholds = thresholds
+        self._moves: Counter[tuple[int, int]] = Counter()
+        self._looked_at = 0
+        self._fdr = OnlineFdr(rule.alpha)
+
+    def note_move(self, origin: int, actor: int) -> None:
+        """Count a conversation that went from one actor to another."""
+        self._moves[(min(origin, actor), max(origin, actor))] += 1
+
+    def due(self) -> bool:
+        """Return whether enough is new for a pass."""
+        if self._looked_at < 0:
+            return True
+        new = self._book.observed - self._looked_at
+        return new >= max(self._rule.prompts, self._rule.renewed * self._looked_at)
+
+    def analyse(
+        self, population: Population, moves: Sequence[tuple[int, int, float]]
+    ) -> list[Suspicion]:
+        """Look at a pool of accounts. Beside the traffic: it reads nothing that changes."""
+        matches = self._library.match(population.vectors, population.frames, population.seqs)
+        population = population.without(matches.allowed)
+        if len(population.actors) < self._rule.least_accounts or not len(population.owners):
+            return []
+        found = matches.without(matches.allowed)
+        measurer = Measurer(population, population.centred(), self.thresholds, found)
+        groups = find_groups(population, moves, self._group_rule())
+        groups += referenced(population, found.sets, self._group_rule())
+        return [
+            _suspicion(population, measurer, measured, verdict)
+            for measured, verdict in self._reconciled(measurer, groups)
+            if self._fdr.discover(verdict.log_p)
+        ]
+
+    def measures(
+        self, population: Population, moves: Sequence[tuple[int, int, float]]
+    ) -> list[Measures]:
+        """Measure every candidate group, whatever its verdict would be."""
+        measurer = Measurer(population, population.centred(), self.thresholds)
+        groups = find_groups(population, moves, self._group_rule())
+        return [measurer.measure(group).measures for group in groups]
+
+    def measure_actors(self, population: Population, actors: set[int]) -> Measures | None:
+        """Measure given accounts, all of whose prompts count as the group's; None without any."""
+        places = np.flatnonzero(np.isin(population.actors, sorted(actors)))
+        if not len(places):
+            return None
+        source = np.isin(population.owners, places)
+        group = Group(dict.fromkeys(places.tolist(), 0.0), source, frozenset())
+        measurer = Measurer(population, population.centred(), self.thresholds)
+        return measurer.measure(group).measures
+
+    def _reconciled(
+        self, measurer: Measurer, groups: Iterable[Group]
+    ) -> list[tuple[Measured, Verdict]]:
+        """Judge groups, the surest first, so that each account is explained once.
+
+        A group whose accounts are mostly those of a surer one is the same; of any other, the
+        accounts that a surer one explains are taken out, and what is left is judged again.
+        """
+        judged = [j for g in groups if (j := self._judged(measurer, g))]
+        judged.sort(key=_certainty, reverse=True)
+        kept: list[tuple[Measured, Verdict]] = []
+        for measured, verdict in judged:
+            mine = measured.group.odds.keys()
+            same = [i for i, (k, _) in enumerate(kept) if _alike(k.group, measured.group)]
+            explained = mine & {a for k, _ in kept for a in k.group.odds}
+            if same:
+                whole = self._judged(measurer, joined(kept[same[0]][0].group, measured.group))
+                kept[same[0]] = whole or kept[same[0]]
+            elif not explained:
+                kept.append((measured, verdict))
+            elif len(explained) < _CONTAINED * len(mine):
+                rest = self._judged(measurer, without(measured.group, explained))
+                if rest:
+                    kept.append(rest)
+        return kept
+
+    def _judged(self, measurer: Measurer, group: Group) -> tuple[Measured, Verdict] | None:
+        group = without(group, measurer.saturated(group))
+        if len(group.odds) < self._rule.least_accounts:
+            return None
+        measured = measurer.measure(group)
+        verdict = judge(measured.measures, self.thresholds)
+        return (measured, verdict) if verdict else None
+
+    def population(self, first: Iterable[int]) -> Population:
+        """Gather the samples of a pool, with their vectors: those named `first` in any case."""
+        self._looked_at = self._book.observed
+        actors = self._book.pool(self._rule.pool, first)
+        states = [self._book.states[a] for a in actors]
+        samples = [s.sample() for s in states]
+        owners = np.repeat(np.arange(len(actors)), [len(s) for s in samples])
+        rows = np.concatenate(samples) if samples else np.zeros(0, [("at", "i8")])
+        order = np.argsort(rows["at"], kind="stable")
+        rows, owners = rows[order], owners[order]
+        vectors = self._index.vectors(rows["seq"].tolist()) if len(rows) else np.zeros((0, 1))
+        there = vectors.any(axis=1)
+        rows, owners, vectors = rows[there], owners[there], vectors[there]
+        return Population(
+            actors=np.array(actors, np.int64),
+            vectors=vectors.astype(np.float32),
+            owners=owners.astype(np.int64),
+            times=rows["at"] / _MICRO,
+            isolated=rows["isolated"],
+            frames=rows["frame"],
+            families=rows["family"],
+            seqs=rows["seq"],
+            languages=rows["language"].astype(np.int64),
+            moved=rows["moved"],
+            volumes=np.array([s.prompts for s in states], np.float64),
+            onsets=np.array([s.first / _MICRO for s in states], np.float64),
+            isolation=np.array([s.isolation() for s in states], np.float64),
+            moves=np.array([s.moved for s in states], np.float64),
+            continued=np.array([s.continued for s in states], np.float64),
+        )
+
+    def look_again(self) -> None:
+        """Let the next pass be due at once."""
+        self._looked_at = -1
+
+    def forget(self) -> None:
+        """Drop moves between actors that are not known any more."""
+        known = self._book.states.keys()
+        self._moves = Counter({p: n for p, n in self._moves.items() if known >= set(p)})
+
+    def moves(self, population: Population) -> list[tuple[int, int, float]]:
+        """Return the conversations that moved between the population's places, as edges."""
+        places = {actor: place for place, actor in enumerate(population.actors.tolist())}
+        return [
+            (places[a], places[b], math.log1p(n))
+            for (a, b), n in sorted(self._moves.items())
+            if a in places and b in places
+        ]
+
+    def _group_rule(self) -> GroupRule:
+        return GroupRule(self._rule.least_log_odds, self._rule.least_accounts, TwinRule())
+
+
+def _alike(one: Group, other: Group) -> bool:
+    shared = len(one.odds.keys() & other.odds.keys())
+    return shared >= 0.5 * len(one.odds.keys() | other.odds.keys())
+
+
+def _certainty(judged: tuple[Measured, Verdict]) -> tuple[float, ...]:
+    """Order groups: by confidence, by whether a signal names the accounts, by size and purity."""
+    measured, verdict = judged
+    purity = min(measured.measures.exchangeability, 1.0) ** 4
+    return verdict.confidence, measured.group.exact, purity * len(measured.group.odds)
+
+
+def _probability(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -50.0), 50.0)))
+
+
+def _suspicion(
+    population: Population, measurer: Measurer, measured: Measured, verdict: Verdict
+) -> Suspicion:
+    actors = population.actors
+    odds = measured.group.odds
+    kept = np.bincount(population.owners, minlength=len(actors))
+    mine = np.bincount(population.owners[measured.group.source], minlength=len(actors))
+    return Suspicion(
+        measured,
+        verdict,
+        members={int(actors[p]): _probability(odds[p]) for p in odds},
+        reasons={int(actors[p]): measurer.reasons(measured, p) for p in odds},
+        source={int(actors[p]): float(mine[p] / max(kept[p], 1)) for p in odds},
+    )

@@ -1,0 +1,104 @@
+"""A prompt's views, and what is counted across prompts to find them: frames and conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.core.language import language_of
+from simsvc.domain.frames import FrameRule, FrameTable
+from simsvc.domain.prompt import Message, Role, views_of
+from simsvc.domain.pseudonyms import Keyring
+from simsvc.domain.shingles import Hashes, shingles_of
+from simsvc.domain.signals.migration import Conversations
+from simsvc.domain.trace import Trace
+
+_SHORT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A prompt taken apart.
+
+    `payload` is what is embedded: the user's turn less the frame inside it. `shingles` (n,) are to
+    be counted, `framed` (n,) tells which lie in a frame. `prefix` and `state` are hashes of the
+    user turns before it and with it, b"" where there are none or they say too little.
+    """
+
+    payload: str
+    frame_text: str
+    shingles: Hashes
+    framed: npt.NDArray[np.bool_]
+    prefix: bytes
+    state: bytes
+    language: str
+
+
+class Dissector:
+    """Takes prompts apart. `take_apart` only reads; `note` counts, on the writing thread."""
+
+    def __init__(self, keyring: Keyring, rule: FrameRule) -> None:
+        self._keyring = keyring
+        self._key = keyring.text_hash("shingle", "key")
+        self._frames = FrameTable(rule)
+        self._conversations = Conversations()
+
+    def take_apart(self, messages: tuple[Message, ...]) -> Parts:
+        """Split a prompt by what is known of frames by now. Any thread."""
+        views = views_of(messages)
+        system = shingles_of(views.frame, self._key).hashes
+        user = shingles_of(views.payload, self._key)
+        framed = self._frames.take_apart(views.payload, user)
+        # A system prompt is a frame as a whole; beside one, a frame inside the turn has no name.
+        inside = np.zeros_like(framed.inside) if len(system) else framed.inside
+        turns = [m.content for m in messages if m.role is Role.USER]
+        return Parts(
+            payload=framed.payload,
+            frame_text=views.frame,
+            shingles=np.concatenate([system, user.hashes]),
+            framed=np.concatenate([np.ones(len(system), np.bool_), inside]),
+            prefix=self._state(turns[:-1]),
+            state=self._state(turns),
+            language=language_of(framed.payload),
+        )
+
+    def note(self, parts: Parts, actor: int) -> Trace:
+        """Count a prompt that is about to be recorded; return what is kept of it.
+
+        Counting one twice, because the record could not be written, changes nothing.
+        """
+        self._frames.note(parts.shingles, actor)
+        framed = parts.shingles[parts.framed]
+        return Trace(
+            frame=self._frames.name(framed) if len(framed) else 0,
+            origin=self._conversations.follow(parts.prefix, parts.state, actor),
+            language=parts.language,
+            shingles=parts.shingles.astype("<u8").tobytes(),
+            framed=np.packbits(parts.framed).tobytes(),
+            prefix=parts.prefix,
+            state=parts.state,
+        )
+
+    def restore(self, trace: Trace, actor: int) -> None:
+        """Count a prompt of the record."""
+        self._frames.note(trace.hashes(), actor)
+        if trace.frame:
+            self._frames.restore(trace.framed_hashes(), trace.frame)
+        self._conversations.follow(trace.prefix, trace.state, actor)
+
+    def shingles(self, text: str) -> bytes:
+        """Return the shingles of a template, 8 bytes each."""
+        return shingles_of(text, self._key).hashes.astype("<u8").tobytes()
+
+    def frame_of(self, shingles: bytes) -> int:
+        """Return the name of a template's frame, counting its shingles. Writing thread."""
+        hashes = np.frombuffer(shingles, "<u8").astype(np.uint64)
+        self._frames.note(hashes, 0)
+        return self._frames.name(hashes)
+
+    def _state(self, turns: list[str]) -> bytes:
+        """Name a conversation so far; a short beginning, which many share, has no name."""
+        text = "\0".join(turns)
+        return self._keyring.text_hash("state", text) if len(text) >= _SHORT else b""

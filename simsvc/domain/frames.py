@@ -1,0 +1,145 @@
+"""Frames: instructions that repeat while the payload varies, also inside a user's turn.
+
+A shingle (see `shingles`) that at least `shared_by` accounts have sent is shared. A run of words
+that shared shingles cover, `least_words` long or longer, is frame; what is left of the turn is
+payload. A turn of which nothing much is left is a repeated prompt, not a frame.
+
+What is remembered has a fixed size: a table of slots, each with a shingle's tag, a bitmap of the
+accounts that sent it (linear counting; Whang et al. 1990, ACM TODS 15, 208–229) and the frame that
+it belongs to. A frame has the name of the first run seen of it; a later run, which may differ in a
+few words, belongs to the frame that most of its shingles know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.shingles import GAP, WIDTH, Hashes, Shingles
+
+_BITS = 64
+_SLOTS = 2**20
+_LEAST_REST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRule:
+    """When words are frame: accounts that share them, and the least length of a run."""
+
+    shared_by: int = 5
+    least_words: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A turn taken apart: the payload, and which of its shingles (n,) lie in the frame."""
+
+    payload: str
+    inside: npt.NDArray[np.bool_]
+
+
+class FrameTable:
+    """Counts which shingles many accounts share. One thread."""
+
+    def __init__(self, rule: FrameRule, slots: int = _SLOTS) -> None:
+        self._rule = rule
+        self._tags = np.zeros(slots, np.uint64)
+        self._seen = np.zeros(slots, np.uint64)
+        self._frames = np.zeros(slots, np.int64)
+
+    def note(self, hashes: Hashes, actor: int) -> None:
+        """Count an actor for shingles. A slot that one actor holds gives way to a newer shingle."""
+        if not len(hashes):
+            return
+        slots = self._slots(hashes)
+        other = self._tags[slots] != hashes
+        free = other & (np.bitwise_count(self._seen[slots]) <= 1)
+        taken = slots[free]
+        self._tags[taken], self._seen[taken], self._frames[taken] = hashes[free], 0, 0
+        mine = slots[self._tags[slots] == hashes]
+        self._seen[mine] |= np.uint64(1 << (hash_actor(actor) % _BITS))
+
+    def take_apart(self, text: str, shingles: Shingles) -> Framed:
+        """Split a user's turn into frame and payload. Reads only."""
+        whole = Framed(text, np.zeros(len(shingles.hashes), np.bool_))
+        if not len(shingles.hashes):
+            return whole
+        slots = self._slots(shingles.hashes)
+        known = self._tags[slots] == shingles.hashes
+        shared = known & (np.bitwise_count(self._seen[slots]) >= self._rule.shared_by)
+        if not shared.any():
+            return whole
+        covered = self._runs(shingles.starts[shared], shingles.spans)
+        rest = int((~covered).sum())
+        if not covered.any() or rest < _LEAST_REST:
+            return whole
+        inside = shared & covered[shingles.starts]
+        return Framed(_payload(text, shingles.spans, covered), inside)
+
+    def name(self, hashes: Hashes) -> int:
+        """Return the name of the frame with these shingles; 0 if it is too short to have one."""
+        slots = self._slots(hashes)
+        mine = self._tags[slots] == hashes
+        return self._name(slots[mine], hashes[mine]) if mine.any() else 0
+
+    def restore(self, hashes: Hashes, frame: int) -> None:
+        """Give shingles back the frame that `name` gave them."""
+        slots = self._slots(hashes)
+        mine = slots[self._tags[slots] == hashes]
+        self._frames[mine[self._frames[mine] == 0]] = frame
+
+    def _slots(self, hashes: Hashes) -> npt.NDArray[np.int64]:
+        return (hashes % np.uint64(len(self._tags))).astype(np.int64)
+
+    def _runs(
+        self, starts: npt.NDArray[np.int64], spans: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """Return which words (words,) lie in a run that is long enough."""
+        covered = np.zeros(len(spans), np.bool_)
+        for start in starts.tolist():
+            covered[start : start + WIDTH] = True
+        # Winnowing may pass over so many words at each end of what is shared.
+        for begin, end in _stretches(~covered):
+            if end - begin <= GAP and (begin == 0 or end == len(spans) or end - begin < GAP):
+                covered[begin:end] = True
+        # A single character is half a word: it may be a sign of a script without spaces.
+        weights = np.where(spans[:, 1] - spans[:, 0] == 1, 0.5, 1.0)
+        for begin, end in _stretches(covered):
+            if weights[begin:end].sum() < self._rule.least_words:
+                covered[begin:end] = False
+        return covered
+
+    def _name(self, slots: npt.NDArray[np.int64], hashes: Hashes) -> int:
+        named = self._frames[slots]
+        known, counts = np.unique(named[named != 0], return_counts=True)
+        if len(known) and counts.max() * 3 >= len(slots):
+            frame = int(known[counts.argmax()])
+        else:
+            frame = int(hashes.min() >> np.uint64(1)) or 1
+        self._frames[slots[named == 0]] = frame
+        return frame
+
+
+def hash_actor(actor: int) -> int:
+    """Spread actors' references over the integers (Knuth's multiplicative hash)."""
+    return (actor * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 40
+
+
+def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where flags are true, as (begin, end) pairs."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.view(np.int8), [0]))))
+    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
+
+
+def _payload(text: str, spans: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]) -> str:
+    """Return what lies outside the covered words, a line for each piece."""
+    pieces: list[str] = []
+    at = 0
+    for begin, end in _stretches(covered):
+        pieces.append(text[at : int(spans[begin, 0])])
+        at = int(spans[end - 1, 1])
+    pieces.append(text[at:])
+    kept = (piece.strip() for piece in pieces)
+    return "\n".join(piece for piece in kept if any(c.isalnum() for c in piece))

@@ -1,0 +1,99 @@
+"""Word shingles: which short runs of words a text holds, and where.
+
+A shingle is a hash of `WIDTH` consecutive words. Of each `_WINDOW` consecutive shingles the one
+with the least hash is kept (winnowing; Schleimer, Wilkerson, Aiken 2003, SIGMOD, 76–85): texts that
+share a run of `WIDTH` + `_WINDOW` − 1 words are sure to keep a shingle of it in common, wherever
+the run lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+WIDTH = 6
+_WINDOW = 3
+# Words at either end of a shared run that no kept shingle may cover.
+GAP = _WINDOW - 1
+_HEAD_SIGNS = 6000
+_TAIL_SIGNS = 3000
+# A frame stands at either end as a rule: each end of a long text keeps shingles of its own.
+_END_WORDS = 128
+_KEPT = 72
+# Scripts without spaces: each sign counts as a word.
+_SIGNS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(f"[{_SIGNS}]|[^\\W{_SIGNS}]+")
+_FACTORS = np.array([pow(0x9E3779B97F4A7C15, i + 1, 2**64) for i in range(WIDTH)], np.uint64)
+
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shingles:
+    """The kept shingles of a text: hashes (n,) and the word at which each starts (n,).
+
+    `spans` (words, 2) are the character positions of the words. Of a very long text, only words
+    at its beginning and its end are looked at.
+    """
+
+    hashes: Hashes
+    starts: npt.NDArray[np.int64]
+    spans: npt.NDArray[np.int64]
+
+
+def shingles_of(text: str, key: bytes) -> Shingles:
+    """Cut a text into words and keep its shingles, hashed under a key of up to 64 bytes."""
+    spans, words = _words(text)
+    if len(words) < WIDTH:
+        return Shingles(np.empty(0, np.uint64), np.empty(0, np.int64), spans)
+    hashed = np.array([_word_hash(word, key) for word in words], np.uint64)
+    rows = np.lib.stride_tricks.sliding_window_view(hashed, WIDTH)
+    mixed = _mix((rows * _FACTORS).sum(axis=1, dtype=np.uint64))
+    starts = _winnowed(mixed)
+    if len(starts) > _KEPT:
+        tail = len(words) - _END_WORDS
+        zones = (starts < _END_WORDS, (starts >= _END_WORDS) & (starts < tail), starts >= tail)
+        starts = np.concatenate([_least(starts[zone], mixed) for zone in zones])
+    return Shingles(mixed[starts], starts, spans)
+
+
+def _least(starts: npt.NDArray[np.int64], hashes: Hashes) -> npt.NDArray[np.int64]:
+    """Keep those with the least hashes: the same choice in every text that holds them."""
+    chosen = np.argsort(hashes[starts], kind="stable")[:_KEPT]
+    return np.sort(starts[chosen])
+
+
+def _words(text: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    if len(text) <= _HEAD_SIGNS + _TAIL_SIGNS:
+        found = [(m.start(), m.end()) for m in _WORD.finditer(text)]
+    else:
+        tail = len(text) - _TAIL_SIGNS
+        found = [(m.start(), m.end()) for m in _WORD.finditer(text, 0, _HEAD_SIGNS)]
+        found += [(m.start(), m.end()) for m in _WORD.finditer(text, tail)]
+    spans = np.array(found, np.int64).reshape(-1, 2)
+    return spans, [text[start:end].casefold() for start, end in found]
+
+
+@lru_cache(maxsize=65_536)
+def _word_hash(word: str, key: bytes) -> int:
+    digest = hashlib.blake2b(word.encode(errors="surrogatepass"), key=key, digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def _mix(values: Hashes) -> Hashes:
+    """Spread the bits (the finaliser of MurmurHash3, public domain)."""
+    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return values ^ (values >> np.uint64(33))
+
+
+def _winnowed(hashes: Hashes) -> npt.NDArray[np.int64]:
+    if len(hashes) <= _WINDOW:
+        return np.array([int(hashes.argmin())], np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(hashes, _WINDOW)
+    return np.unique(windows.argmin(axis=1) + np.arange(len(windows)))

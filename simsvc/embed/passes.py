@@ -1,0 +1,41 @@
+"""Texts to embeddings in as few passes of the model as the token budget allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.windows import pool_windows
+from simsvc.embed.engine import Cut, Engine
+from simsvc.embed.lexical import blended
+from simsvc.embed.packing import pack
+from simsvc.ports.embedder import Embedding
+
+
+def embed_texts(engine: Engine, texts: Sequence[str], budget: int) -> tuple[list[Embedding], int]:
+    """Return one embedding a text, and the passes that it took. The model's thread only."""
+    cuts = engine.cut(texts) if texts else []
+    windows = [window for cut in cuts for window in cut.windows]
+    vectors = np.empty((len(windows), engine.info.dimension), np.float32)
+    batches = pack([window.tokens for window in windows], budget)
+    for batch in batches:
+        vectors[batch] = engine.encode([windows[i].text for i in batch])
+    return _pooled(texts, cuts, vectors), len(batches)
+
+
+def _pooled(
+    texts: Sequence[str], cuts: Sequence[Cut], vectors: npt.NDArray[np.float32]
+) -> list[Embedding]:
+    """Make one embedding of each text from the vectors of all windows (n, d)."""
+    embeddings = []
+    start = 0
+    for text, cut in zip(texts, cuts, strict=True):
+        end = start + len(cut.windows)
+        lengths = [window.tokens for window in cut.windows]
+        vector = vectors[start] if end == start + 1 else pool_windows(vectors[start:end], lengths)
+        vector = blended(vector, text, cut.known)
+        embeddings.append(Embedding(vector.copy(), cut.tokens, len(lengths), cut.capped))
+        start = end
+    return embeddings

@@ -1,0 +1,1 @@
+"""`simsvc scan`: the whole detector over an export of traffic, without a server."""

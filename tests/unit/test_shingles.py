@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from simsvc.domain.shingles import GAP, WIDTH, Shingles, shingles_of
+
+KEY = b"k" * 32
+
+
+def _words(rng: random.Random, count: int) -> list[str]:
+    return [f"w{rng.randrange(10**9)}" for _ in range(count)]
+
+
+def _of(words: list[str]) -> Shingles:
+    return shingles_of(" ".join(words), KEY)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_texts_that_share_a_run_keep_a_shingle_of_it_wherever_it_lies(seed: int) -> None:
+    rng = random.Random(seed)
+    run = _words(rng, WIDTH + GAP)
+    inside = set()
+    for before, after in [(0, 0), (0, 9), (9, 0), (1, 1), (7, 30), (40, 3), (2, 17)]:
+        found = _of([*_words(rng, before), *run, *_words(rng, after)])
+        lies = (found.starts >= before) & (found.starts + WIDTH <= before + len(run))
+        inside.add(frozenset(found.hashes[lies].tolist()))
+    assert frozenset.intersection(*inside)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_texts_that_share_no_run_of_the_width_keep_nothing_in_common(seed: int) -> None:
+    rng = random.Random(seed)
+    run = _words(rng, WIDTH - 1)
+    first = _of([*_words(rng, 5), *run, *_words(rng, 20)])
+    second = _of([*_words(rng, 8), *run, *_words(rng, 9)])
+    assert not set(first.hashes.tolist()) & set(second.hashes.tolist())
+
+
+def test_of_three_shingles_in_a_row_one_is_kept() -> None:
+    found = _of(_words(random.Random(1), 100))
+    # 100 words have 95 shingles, 93 windows of three.
+    starts = found.starts.tolist()
+    assert starts == sorted(set(starts))
+    assert all(any(at <= s < at + GAP + 1 for s in starts) for at in range(93))
+    assert len(starts) < 95
+
+
+def test_a_shingle_hangs_on_its_words_and_their_order() -> None:
+    words = _words(random.Random(2), WIDTH)
+    [forth] = _of(words).hashes.tolist()
+    [back] = _of(words[::-1]).hashes.tolist()
+    assert forth != back
+
+
+def test_case_signs_and_blanks_between_words_are_nothing() -> None:
+    plain = shingles_of("one two three four five six seven", KEY).hashes
+    loud = shingles_of("  ONE, two -- Three;\nfour\tFIVE (six) seven!", KEY).hashes
+    assert plain.tolist() == loud.tolist()
+
+
+def test_shingles_hang_on_the_key() -> None:
+    text = "one two three four five six seven eight"
+    other = set(shingles_of(text, b"x" * 64).hashes.tolist())
+    assert not other & set(shingles_of(text, KEY).hashes.tolist())
+
+
+@pytest.mark.parametrize("text", ["", "   ", "?!…", "one two three four five", "一二三四五"])
+def test_a_text_of_fewer_words_than_the_width_has_none(text: str) -> None:
+    found = shingles_of(text, KEY)
+    assert len(found.hashes) == len(found.starts) == 0
+    assert found.spans.shape[1:] == (2,)
+
+
+def test_a_text_of_the_width_has_one() -> None:
+    found = shingles_of("one two three four five six", KEY)
+    assert found.starts.tolist() == [0]
+
+
+def test_spans_are_where_the_words_stand() -> None:
+    text = "Say: 'naïve' is 2 words, not three"
+    spans = shingles_of(text, KEY).spans.tolist()
+    assert [text[a:b] for a, b in spans] == ["Say", "naïve", "is", "2", "words", "not", "three"]
+
+
+def test_every_sign_of_a_script_without_spaces_is_a_word() -> None:
+    text = "请把 GPT4 这句话"
+    spans = shingles_of(text, KEY).spans.tolist()
+    assert [text[a:b] for a, b in spans] == ["请", "把", "GPT4", "这", "句", "话"]
+
+
+def test_chinese_texts_that_share_a_run_keep_a_shingle_of_it() -> None:
+    run = "请把下面的句子翻译成英文"
+    first = shingles_of("你好" + run + "今天天气很好", KEY)
+    second = shingles_of(run + "我想去北京旅游明年春天", KEY)
+    other = shingles_of("我想去北京旅游明年春天再回来看看大家", KEY)
+    assert set(first.hashes.tolist()) & set(second.hashes.tolist())
+    assert not set(first.hashes.tolist()) & set(other.hashes.tolist())
+
+
+def test_of_a_very_long_text_little_is_kept_and_from_its_two_ends_alone() -> None:
+    text = " ".join(_words(random.Random(3), 20_000))
+    found = shingles_of(text, KEY)
+    assert len(found.hashes) <= 3 * 72
+    assert len(found.spans) <= 1600
+    assert (found.spans[0, 0], found.spans[-1, 1]) == (0, len(text))
+    near = np.minimum(found.spans[:, 0], len(text) - found.spans[:, 1])
+    assert near.max() < 16_000 < len(text) / 2
+    kept = found.spans[found.starts, 0]
+    assert (kept < len(text) / 2).any()
+    assert (kept > len(text) / 2).any()
+
+
+def test_a_long_text_without_spaces_is_bounded_too() -> None:
+    signs = [chr(0x4E00 + n) for n in range(5000)]
+    random.Random(4).shuffle(signs)
+    found = shingles_of("".join(signs) * 4, KEY)
+    assert len(found.hashes) <= 3 * 72
+    assert len(found.spans) <= 9000
+
+
+def test_long_texts_that_share_much_keep_much_in_common() -> None:
+    rng = random.Random(5)
+    shared = _words(rng, 400)
+    first = _of([*_words(rng, 20), *shared])
+    second = _of([*shared, *_words(rng, 30)])
+    common = set(first.hashes.tolist()) & set(second.hashes.tolist())
+    assert len(common) > 0.8 * len(first.hashes)
+
+
+def test_starts_and_hashes_belong_together() -> None:
+    words = _words(random.Random(6), 400)
+    found = _of(words)
+    for start, value in list(zip(found.starts.tolist(), found.hashes.tolist(), strict=True))[::9]:
+        assert _of(words[start : start + WIDTH]).hashes.tolist() == [value]
+
+
+def test_signs_that_are_no_text_do_no_harm() -> None:
+    found = shingles_of("\ud800 a b c d e f \x00 g 😀 h", KEY)
+    assert found.hashes.dtype == np.uint64
+    assert len(found.spans) == 8
