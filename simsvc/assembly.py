@@ -269,6 +269,7 @@ def _campaign_rule(settings: Settings) -> CampaignRule:
 def _schedule(settings: Settings) -> Schedule:
     return Schedule(
         tick=settings.detection_tick,
+        look=settings.detection_look,
         snapshot=settings.snapshot_every,
         retention_check=settings.retention_every,
         retention=settings.retention,

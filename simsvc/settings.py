@@ -186,6 +186,9 @@ class Settings(BaseSettings):
     detection_renewed: float = Field(
         0.05, gt=0, description="Share of new prompts from which all accounts are looked at again."
     )
+    detection_look: float = Field(
+        120.0, gt=0, description="Time after which all accounts are looked at again in any case."
+    )
     reference_similarity: float = Field(
         0.9, ge=-1, le=1, description="Cosine from which a prompt is an item of a reference set."
     )

@@ -85,6 +85,10 @@ class Analyst:
         new = self._book.observed - self._looked_at
         return new >= max(self._rule.prompts, self._rule.renewed * self._looked_at)
 
+    def behind(self) -> bool:
+        """Return whether anything is new since the last pass."""
+        return self._book.observed != self._looked_at
+
     def analyse(
         self, population: Population, moves: Sequence[tuple[int, int, float]]
     ) -> list[Suspicion]:

@@ -6,35 +6,20 @@ reader sees each one either before or after a change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from simsvc.core.detection import Detector, Finding
+from simsvc.core.draft import LIVE, CampaignRule, Draft, counted
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
     CampaignState,
-    Change,
-    Member,
     campaign_id_for,
     extent_of,
 )
 
-_LIVE = (CampaignState.OPEN, CampaignState.QUIET)
-_APART = 0.2
-# Share of the larger group that two must have in common: a pair of accounts joins nothing.
-_LEAST_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignRule:
-    """`overlap`: share of the smaller group's accounts that makes two groups one.
-
-    `quiet_after`: µs of traffic time without a new prompt after which a campaign is quiet.
-    """
-
-    overlap: float
-    quiet_after: int
+__all__ = ["CampaignBook", "CampaignRule"]
 
 
 class CampaignBook:
@@ -58,9 +43,9 @@ class CampaignBook:
         What came on top since the last tick stays for the next one to tell.
         """
         for campaign in self.all():
-            if campaign.state in _LIVE:
+            if campaign.state in LIVE:
                 members = dict(campaign.members)
-                for account, part in _counted(detector, campaign.families, members).items():
+                for account, part in counted(detector, campaign.families, members).items():
                     old = members.get(account)
                     if old and part.prompts <= old.prompts and part.last_seen <= old.last_seen:
                         members[account] = part
@@ -107,7 +92,7 @@ class CampaignBook:
 
         `now` is the time of the report (µs).
         """
-        draft = _Draft(self._campaigns, self._by_family, self._rule, detector, now)
+        draft = Draft(self._campaigns, self._by_family, self._rule, detector, now)
         for finding in findings:
             draft.take(finding, campaign_id_for(self._generation, finding.key))
         draft.quiet(detector.latest - self._rule.quiet_after)
@@ -121,7 +106,7 @@ class CampaignBook:
     def _put(self, campaign: Campaign) -> None:
         old = self._campaigns.get(campaign.campaign_id)
         self._campaigns[campaign.campaign_id] = campaign
-        if campaign.state in _LIVE:
+        if campaign.state in LIVE:
             self._by_family.update(dict.fromkeys(campaign.families, campaign.campaign_id))
         is_open = campaign.state is CampaignState.OPEN
         touched = set(campaign.members) | set(old.members if old else ())
@@ -134,199 +119,3 @@ class CampaignBook:
                 self._open_by_account[account] = tuple(ids)
             else:
                 self._open_by_account.pop(account, None)
-
-
-class _Draft:
-    """Changes of one tick, one event a campaign at the most."""
-
-    def __init__(
-        self,
-        campaigns: dict[str, Campaign],
-        by_family: dict[int, str],
-        rule: CampaignRule,
-        detector: Detector,
-        now: int,
-    ) -> None:
-        self._campaigns = dict(campaigns)
-        self._by_family = dict(by_family)
-        self._rule = rule
-        self._detector = detector
-        self._now = now
-        self._changes: dict[str, Change] = {}
-        # Members that findings about accounts gave to campaigns in this tick.
-        self._taken: dict[str, dict[int, Member]] = {}
-        self._base = campaigns
-
-    def take(self, finding: Finding, new_id: str) -> None:
-        """Let a finding open a campaign, or grow the one it belongs to."""
-        hosts = self._hosts(finding)
-        if not hosts:
-            self._open(finding, new_id, Change.OPENED, "")
-            return
-        first, *others = sorted(hosts, key=lambda c: (c.first_reported_at, c.campaign_id))
-        if self._splits(first, finding):
-            self._open(finding, new_id, Change.SPLIT, first.campaign_id)
-            return
-        change = Change.REOPENED if first.state is CampaignState.QUIET else Change.GREW
-        for other in others:
-            first = self._absorb(first, other)
-        self._grow(first, change, finding)
-
-    def _absorb(self, first: Campaign, other: Campaign) -> Campaign:
-        gone = replace(other, state=CampaignState.MERGED, merged_into=first.campaign_id)
-        self._set(gone, Change.MERGED)
-        known = {(e.signal, e.family) for e in first.evidence}
-        more = (e for e in other.evidence if (e.signal, e.family) not in known)
-        return replace(
-            first,
-            families=tuple(dict.fromkeys(first.families + other.families)),
-            evidence=(*first.evidence, *more),
-            members=dict(other.members) | dict(first.members),
-            confidence=max(first.confidence, other.confidence),
-            tactics=tuple(dict.fromkeys(first.tactics + other.tactics)),
-        )
-
-    def _splits(self, host: Campaign, finding: Finding) -> bool:
-        """Tell whether a part of a campaign that another finding of this tick carries on is new."""
-        taken = self._taken.get(host.campaign_id)
-        if not taken or finding.family:
-            return False
-        mine = {m.account for m in finding.members}
-        return len(mine & taken.keys()) < _APART * min(len(mine), len(taken))
-
-    def quiet(self, before: int) -> None:
-        """Quiet the open campaigns whose latest prompt is older than `before`."""
-        for campaign in list(self._campaigns.values()):
-            if campaign.state is CampaignState.OPEN and campaign.extent.last_seen < before:
-                self._set(replace(campaign, state=CampaignState.QUIET), Change.QUIETED)
-
-    def events(self) -> list[CampaignEvent]:
-        """Return the changes; a revision counts each once."""
-        return [
-            CampaignEvent(change, self._stamped(campaign_id), self._now)
-            for campaign_id, change in self._changes.items()
-        ]
-
-    def _hosts(self, finding: Finding) -> list[Campaign]:
-        actors = {m.actor for m in finding.members}
-        known = self._by_family.get(finding.family) if finding.family else None
-        return [
-            c
-            for c in self._campaigns.values()
-            if c.state in _LIVE and (c.campaign_id == known or self._overlaps(c, actors))
-        ]
-
-    def _overlaps(self, campaign: Campaign, actors: set[int]) -> bool:
-        theirs = {m.actor for m in campaign.members.values()}
-        shared = len(theirs & actors)
-        smaller, larger = sorted((len(theirs), len(actors)))
-        return shared >= self._rule.overlap * smaller and shared >= _LEAST_SHARE * larger
-
-    def _open(self, finding: Finding, campaign_id: str, change: Change, split_from: str) -> None:
-        if campaign_id in self._campaigns:
-            # Its name is taken by a campaign that has moved on.
-            campaign_id = f"{campaign_id}_{len(self._campaigns)}"
-        campaign = Campaign(
-            campaign_id=campaign_id,
-            state=CampaignState.OPEN,
-            first_reported_at=self._now,
-            updated_at=self._now,
-            families=_families(finding),
-            evidence=finding.evidence,
-            extent=extent_of(finding.members),
-            members={m.account: m for m in finding.members},
-            confidence=finding.confidence,
-            tactics=finding.tactics,
-            coverage=finding.coverage,
-            next_steps=finding.next_steps,
-            representatives=finding.representatives,
-            split_from=split_from,
-        )
-        self._taken[campaign_id] = dict(campaign.members)
-        self._set(campaign, change)
-
-    def _grow(self, campaign: Campaign, change: Change, finding: Finding) -> None:
-        families = tuple(dict.fromkeys((*campaign.families, *_families(finding))))
-        members = self._members(campaign, families, finding)
-        if (families, members) == (campaign.families, campaign.members):
-            return  # A restart tests every family again.
-        kept = [e for e in campaign.evidence if e.family != finding.family]
-        of_accounts = not finding.family
-        grown = replace(
-            campaign,
-            state=CampaignState.OPEN,
-            families=families,
-            evidence=(*finding.evidence, *kept) if of_accounts else (*kept, *finding.evidence),
-            members=members,
-            extent=extent_of(members.values()),
-            confidence=max(campaign.confidence, finding.confidence),
-            tactics=_tactics(campaign, finding),
-            coverage=finding.coverage or campaign.coverage,
-            next_steps=finding.next_steps if of_accounts else campaign.next_steps,
-            representatives=finding.representatives if of_accounts else campaign.representatives,
-        )
-        self._set(grown, change)
-
-    def _members(
-        self, campaign: Campaign, families: Sequence[int], finding: Finding
-    ) -> dict[int, Member]:
-        """Return who belongs now: a finding about accounts may let go of some."""
-        found = {m.account: m for m in finding.members}
-        taken = self._taken.setdefault(campaign.campaign_id, {})
-        if finding.family:
-            return dict(campaign.members) | _counted(self._detector, families, campaign.members)
-        taken |= found
-        counted = _counted(self._detector, families, {})
-        return counted | {a: _both(counted.get(a), part) for a, part in taken.items()}
-
-    def _set(self, campaign: Campaign, change: Change) -> None:
-        self._campaigns[campaign.campaign_id] = campaign
-        if campaign.state in _LIVE:
-            self._by_family.update(dict.fromkeys(campaign.families, campaign.campaign_id))
-        earlier = self._changes.get(campaign.campaign_id)
-        keep = earlier in (Change.OPENED, Change.REOPENED, Change.SPLIT) and change is Change.GREW
-        self._changes[campaign.campaign_id] = earlier if keep and earlier else change
-
-    def _stamped(self, campaign_id: str) -> Campaign:
-        base = self._base.get(campaign_id)
-        revision = base.revision + 1 if base else 1
-        return replace(self._campaigns[campaign_id], updated_at=self._now, revision=revision)
-
-
-def _families(finding: Finding) -> tuple[int, ...]:
-    return (finding.family,) if finding.family else ()
-
-
-def _tactics(campaign: Campaign, finding: Finding) -> tuple[str, ...]:
-    """A finding about accounts names the tactics anew; families only add theirs."""
-    if finding.family:
-        return tuple(dict.fromkeys((*campaign.tactics, *finding.tactics)))
-    kept = (t for t in campaign.tactics if campaign.families and t == "variations_of_one_prompt")
-    return tuple(dict.fromkeys((*finding.tactics, *kept)))
-
-
-def _both(counted: Member | None, attributed: Member) -> Member:
-    """Return a member that two ways of looking found; each counts prompts of its own."""
-    if counted is None:
-        return attributed
-    joined = counted.joined(attributed)
-    return replace(joined, prompts=max(counted.prompts, attributed.prompts))
-
-
-def _counted(
-    detector: Detector, families: Iterable[int], known: Mapping[int, Member]
-) -> dict[int, Member]:
-    """Count each account's part over all families that the detector still knows.
-
-    What is `known` of why an account belongs is kept.
-    """
-    members: dict[int, Member] = {}
-    for family in families:
-        for part in detector.members(family):
-            earlier = members.get(part.account)
-            members[part.account] = earlier.joined(part) if earlier else part
-    for account, part in members.items():
-        old = known.get(account)
-        if old:
-            members[account] = replace(part, probability=old.probability, reasons=old.reasons)
-    return members

@@ -34,10 +34,13 @@ _log = structlog.get_logger()
 class Schedule:
     """Seconds between the recurring jobs, and how long prompts are kept.
 
+    All accounts are looked at together when enough is new, and after `look` if anything is.
+
     Prompts go by whole `bucket`s, as the index's segments do.
     """
 
     tick: float
+    look: float
     snapshot: float
     retention_check: float
     retention: float
@@ -88,6 +91,7 @@ class Lifecycle:
         self._schedule = schedule
         self.replayed = 0
         self.ticks = 0
+        self._looked = 0.0
 
     def recover(self) -> None:
         """Bring index, detector and campaigns to where the record is. Writing thread."""
@@ -119,17 +123,19 @@ class Lifecycle:
 
         The look itself is beside the traffic: the writing thread only gathers and reports.
         """
-        gathered = await self._writer.call(self._gather)
+        now = asyncio.get_running_loop().time()
+        force = now - self._looked >= self._schedule.look and self._detector.analyst.behind()
+        gathered = await self._writer.call(lambda: self._gather(force=force))
         suspicions: list[Suspicion] = []
         if gathered is not None:
-            loop = asyncio.get_running_loop()
-            suspicions = await loop.run_in_executor(
+            self._looked = now
+            suspicions = await asyncio.get_running_loop().run_in_executor(
                 self._looking, self._detector.analyst.analyse, *gathered
             )
         return await self._writer.call(lambda: self.tick(suspicions))
 
-    def _gather(self) -> tuple[Population, list[tuple[int, int, float]]] | None:
-        population = self._detector.population(self._book.suspects())
+    def _gather(self, *, force: bool) -> tuple[Population, list[tuple[int, int, float]]] | None:
+        population = self._detector.population(self._book.suspects(), force=force)
         if population is None:
             return None
         return population, self._detector.analyst.moves(population)

@@ -95,7 +95,7 @@ class Core:
         self.running = asyncio.create_task(self.writer.run())
 
     def make_lifecycle(self, snapshots: NoSnapshots) -> Lifecycle:
-        schedule = Schedule(1, 1, 1, 86400, 3600)
+        schedule = Schedule(1, 60, 1, 1, 86400, 3600)
         return Lifecycle(
             self.record, self.index, snapshots, self.detector, self.book, self.membership,
             self.writer, self.feed, self.clock, schedule,
