@@ -153,6 +153,8 @@ class Analyst:
 
     def _judged(self, measurer: Measurer, group: Group) -> tuple[Measured, Verdict] | None:
         group = without(group, measurer.saturated(group))
+        if group.odds:
+            group = measurer.without_bystanders(group)
         if len(group.odds) < self._rule.least_accounts:
             return None
         measured = measurer.measure(group)

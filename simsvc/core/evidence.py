@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -13,6 +13,7 @@ from simsvc.core.groups import SESSION, Group
 from simsvc.core.library import Matches
 from simsvc.domain.campaign import Evidence
 from simsvc.domain.signals import schedule
+from simsvc.domain.signals.attribution import shortfall
 from simsvc.domain.signals.collisions import collisions, cross_pairs
 from simsvc.domain.signals.combine import combined_log_p
 from simsvc.domain.signals.coverage import Coverage, coverage_of, labours
@@ -117,6 +118,23 @@ class Measurer:
         asked = dict(zip(members.tolist(), self._asked(members, source).tolist(), strict=True))
         found = labours(self._items(source), asked, _LEAST_SAME)
         return {place for place, labour in found.items() if labour < self._thresholds.labour}
+
+    def without_bystanders(self, group: Group) -> Group:
+        """Return a group less the accounts that hardly take part in its work.
+
+        Where an exact signal names the accounts, how much each sent does not matter.
+        """
+        if group.exact:
+            return group
+        members = group.members
+        source = group.source & np.isin(self._all.owners, members)
+        less = shortfall(self._asked(members, source))
+        odds = {
+            place: group.odds[place] + loss
+            for place, loss in zip(members.tolist(), less.tolist(), strict=True)
+            if group.odds[place] + loss > 0
+        }
+        return replace(group, odds=odds)
 
     def _content(self, source: Flags) -> tuple[Cohesion, float]:
         """Return the cohesion of the group's source, and ln p of it.

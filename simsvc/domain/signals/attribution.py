@@ -44,6 +44,7 @@ _ALIKE_FLOOR = 0.01
 _ROUNDS = 4
 _LEAST_MEMBERS = 5
 _PRIOR_ACCOUNTS = 10
+_LEAST_SPREAD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +165,21 @@ class Attributor:
         error = self.noise / np.sqrt(np.maximum(sums.n * (sums.n - 1) / 2, 0.5))
         excess = np.where(sums.n >= 2, (self_similarity(sums) - error) / cross, 1.0)
         return best / np.minimum(np.maximum(excess, 1.0), np.maximum(sums.n, 1.0))
+
+
+def shortfall(asked: Floats) -> Floats:
+    """Return how much less sure each account is (m,), as log odds, for the prompts it sent (m,).
+
+    A pool shares its jobs out: whoever sent far fewer of the source's prompts than the others
+    stands by. On the logarithm of the counts, −z²/2 below the median, z by the median absolute
+    deviation (Hampel 1974, JASA 69, 383–393), of no less than chance makes and a quarter: where
+    volumes spread, as they may, little follows from one.
+    """
+    logs = np.log(np.maximum(asked, 0.5))
+    middle = float(np.median(logs))
+    # Counts dealt at random vary by their root: 1/√n on the logarithm.
+    chance = math.sqrt(_LEAST_SPREAD**2 + math.exp(-middle))
+    spread = max(1.4826 * float(np.median(np.abs(logs - middle))), chance)
+    below = np.minimum((logs - middle) / spread, 0.0)
+    penalty: Floats = -(below**2) / 2
+    return penalty
