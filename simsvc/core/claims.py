@@ -6,6 +6,7 @@ import math
 
 from simsvc.domain.campaign import Evidence
 from simsvc.domain.signals.collisions import Collisions
+from simsvc.domain.signals.lockstep import Lockstep
 from simsvc.domain.signals.migration import Moves
 from simsvc.domain.signals.references import ReferenceHits
 from simsvc.domain.signals.shared_frame import FrameUse
@@ -31,6 +32,12 @@ def reference_evidence(name: str, hits: ReferenceHits, seqs: tuple[int, ...]) ->
     return Evidence(
         "reference_set", text, hits.covered, hits.largest_share, hits.log_p_disjoint, 0, seqs
     )
+
+
+def lockstep_evidence(seen: Lockstep, seqs: tuple[int, ...]) -> Evidence:
+    """Say how many pairs of accounts share several rare families."""
+    text = f"{seen.pairs} pairs of accounts share two or more rare near-duplicate families"
+    return Evidence("lockstep", text, seen.pairs, seen.expected, seen.log_p, 0, seqs)
 
 
 def claims_of(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from simsvc.core.claims import claims_of, reference_evidence
+from simsvc.core.claims import claims_of, lockstep_evidence, reference_evidence
 from simsvc.core.groups import SESSION, Group
 from simsvc.core.library import Matches
 from simsvc.domain.campaign import Evidence
@@ -17,6 +17,7 @@ from simsvc.domain.signals.attribution import shortfall
 from simsvc.domain.signals.collisions import collisions, cross_pairs
 from simsvc.domain.signals.combine import combined_log_p
 from simsvc.domain.signals.coverage import Coverage, coverage_of, labours
+from simsvc.domain.signals.lockstep import Lockstep, lockstep_of
 from simsvc.domain.signals.migration import Moves, moves
 from simsvc.domain.signals.population import Flags, Ints, Population
 from simsvc.domain.signals.references import ReferenceHits, reference_hits
@@ -104,6 +105,9 @@ class Measurer:
         )
         shown = self._typical(source)
         evidence = claims_of(measures, seen, crossing, tests, use, moved, shown)
+        together = self._lockstep(source)
+        if together.log_p < math.log(1e-3):
+            evidence += (lockstep_evidence(together, shown),)
         if hits:
             evidence += (reference_evidence(reference, hits, shown),)
         return Measured(group, measures, evidence, coverage, frame, shown)
@@ -239,6 +243,14 @@ class Measurer:
         ):
             asked.setdefault(owner, set()).add(item)
         return found.names[place], reference_hits(asked, int(mine.sum()), found.sizes[place])
+
+    def _lockstep(self, source: Flags) -> Lockstep:
+        used: dict[int, set[int]] = {}
+        for owner, item in self._items(source):
+            used.setdefault(item, set()).add(owner)
+        shared = {item: owners for item, owners in used.items() if len(owners) > 1}
+        counts = np.unique(self._all.owners[source], return_counts=True)[1].tolist()
+        return lockstep_of(shared, counts, self._thresholds.collision_rate)
 
     def _moves(self, members: Ints) -> Moves:
         moved, continued = self._all.moves[members].sum(), self._all.continued[members].sum()

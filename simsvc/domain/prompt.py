@@ -71,13 +71,6 @@ def views_of(messages: tuple[Message, ...]) -> Views:
     return Views(frame, messages[last_user].content, messages[:last_user])
 
 
-def prefix_text(prefix: tuple[Message, ...]) -> str:
-    """Return the conversation so far as one unambiguous text, or "" if there was none."""
-    if not any(m.role is Role.USER for m in prefix):
-        return ""
-    return json.dumps([[m.role, m.content] for m in prefix], ensure_ascii=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What was found out about a prompt when it arrived. See `Outcome` in types.proto."""

@@ -9,10 +9,13 @@ import numpy as np
 
 from simsvc.core.detection import Detector, Finding
 from simsvc.core.sightings import Sighting
+from simsvc.core.views import Dissector
+from simsvc.domain.frames import FrameRule
 from simsvc.domain.trace import Trace
 from simsvc.index.flat import FlatIndex
 from simsvc.ports.index import ROW_DTYPE
-from tests.fakes.prompts import NOW
+from tests.fakes.prompts import KEYRING, NOW
+from tests.fakes.record import MemoryRecord
 from tests.unit.helpers import FAMILIES, family_detector
 
 DIMENSION = 48
@@ -104,9 +107,11 @@ class Traffic:
             self.people(member, [self.habit(*pair) for _ in range(cover)])
         return members
 
-    def findings(self) -> list[Finding]:
-        """Return what the detector says of it all."""
+    def findings(self, record: MemoryRecord | None = None) -> list[Finding]:
+        """Return what the detector says of it all, with the reference sets of a record."""
         detector, _ = self.observed()
+        if record is not None:
+            detector.library.load(record, Dissector(KEYRING, FrameRule()))
         population = detector.population((), force=True)
         assert population is not None
         suspicions = detector.analyst.analyse(population, detector.analyst.moves(population))

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from simsvc.core.detection import Finding
+from simsvc.domain.reference import ReferenceItem, ReferenceKind
 from simsvc.domain.verdict import Confidence
+from tests.fakes.prompts import NOW
+from tests.fakes.record import MemoryRecord
 from tests.unit.detector_world import DAY, Item, Traffic, members_of
 
 
@@ -104,6 +107,37 @@ def test_four_prompts_in_five_are_cover() -> None:
     assert finding.confidence is Confidence.HIGH
     # A bystander, were there one, is told from a member by this.
     assert np.mean([m.probability for m in finding.members]) > 0.9
+
+
+def reference(items: list[Item]) -> list[ReferenceItem]:
+    return [
+        ReferenceItem(
+            i.name.encode()[:16].ljust(16), (i.vector / np.linalg.norm(i.vector)).astype("f4"), b""
+        )
+        for i in items
+    ]
+
+
+def test_the_harvest_of_a_known_set_is_named_with_its_coverage() -> None:
+    traffic, record = world(), MemoryRecord()
+    items = traffic.data_set(600)
+    record.add_references("known", ReferenceKind.DATA_SET, reference(items), NOW)
+    members = traffic.campaign(items[:480], 40, 12)
+    findings = [f for f in traffic.findings(record) if f.confidence >= Confidence.MEDIUM]
+    [finding] = [f for f in findings if members_of(f) & set(members)]
+    assert "reference_set_harvest" in finding.tactics
+    [evidence] = [e for e in finding.evidence if e.signal == "reference_set"]
+    assert evidence.value == pytest.approx(480 / 600, abs=0.02)
+    assert "known" in evidence.description
+
+
+def test_a_template_that_is_allowed_is_no_evidence() -> None:
+    traffic, record = world(), MemoryRecord()
+    items = traffic.data_set(320)
+    traffic.campaign(items, 40, 12)
+    assert [f for f in traffic.findings() if f.confidence is Confidence.HIGH]
+    record.add_references("ours", ReferenceKind.ALLOWED_TEMPLATE, reference(items), NOW)
+    assert [f for f in traffic.findings(record) if f.confidence >= Confidence.MEDIUM] == []
 
 
 def test_the_same_traffic_gives_the_same_findings() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsvc.domain.prompt import Message, Prompt, Role, prefix_text, views_of
+from simsvc.domain.prompt import Message, Prompt, Role, views_of
 from tests.fakes.prompts import NOW
 
 FIXED = settings(derandomize=True, deadline=None)
@@ -32,19 +32,6 @@ def test_views(before: tuple[Message, ...], payload: str, after: tuple[Message, 
 def test_views_need_a_user() -> None:
     with pytest.raises(ValueError, match="empty"):
         views_of((Message(Role.SYSTEM, "x"),))
-
-
-@FIXED
-@given(MESSAGES, MESSAGES)
-def test_a_prefix_is_unambiguous(one: tuple[Message, ...], two: tuple[Message, ...]) -> None:
-    one, two = (USER, *one), (USER, *two)
-    assert (prefix_text(one) == prefix_text(two)) == (one == two)
-
-
-@FIXED
-@given(MESSAGES)
-def test_a_prefix_without_a_user_is_none(prefix: tuple[Message, ...]) -> None:
-    assert bool(prefix_text(prefix)) == any(m.role is Role.USER for m in prefix)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 A family that a accounts use weighs 1/ln(1 + a), so that what everybody asks says little and cover
 cannot dilute the rest (the camouflage-resistant weights of Hooi et al. 2016, FRAUDAR, KDD).
-Null for two accounts: each uses a family independently with its share of all accounts, so that the
-number of families in common is nearly Poisson with the sum of the squared shares.
+Null: two accounts share items as two ordinary prompts happen to be the same, so that the number of
+pairs of accounts with several in common is nearly Poisson.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import combinations
+
+import numpy as np
 
 from simsvc.domain.signals.tails import log_poisson_at_least
 
@@ -37,7 +40,25 @@ def lockstep_edges(families: Mapping[int, Set[int]], least: int) -> list[tuple[i
     return [(a, b, sum(w)) for (a, b), w in sorted(shared.items()) if len(w) >= least]
 
 
-def log_p_lockstep(shared: int, family_accounts: list[int], accounts: int) -> float:
-    """Test how many families two accounts share, of families with so many accounts each."""
-    expected = sum((a / max(accounts, 1)) ** 2 for a in family_accounts)
-    return log_poisson_at_least(shared, max(expected, 1e-300))
+@dataclass(frozen=True, slots=True)
+class Lockstep:
+    """How many of a group's `pairs` of accounts share several families, and by chance; ln p."""
+
+    pairs: int
+    expected: float
+    log_p: float
+
+
+def lockstep_of(families: Mapping[int, Set[int]], prompts: Sequence[int], rate: float) -> Lockstep:
+    """Count pairs of a group that share two families or more.
+
+    `prompts` are the accounts' numbers of prompts, `rate` the ordinary chance that two prompts of
+    two accounts are one item: two accounts with n and m prompts share a number of items that is
+    Poisson with mean n m rate, hence two or more with about the square of it over two.
+    """
+    counts = np.asarray(prompts, np.float64)
+    squares = float((counts**2).sum())
+    both = (squares**2 - float((counts**4).sum())) / 2
+    expected = max(rate**2 * both / 2, 1e-12)
+    pairs = len(lockstep_edges(families, 2))
+    return Lockstep(pairs, expected, log_poisson_at_least(pairs, expected))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from simsvc.domain.signals.attribution import SOURCE, Attribution, Attributor
+from simsvc.domain.signals.attribution import SOURCE, Attribution, Attributor, shortfall
 from simsvc.domain.signals.twins import cohesion_of, sums_of
 from tests.unit.signals.worlds import direction, prompts, stacked, unit
 
@@ -134,3 +134,17 @@ def test_probability_is_the_logistic_of_the_log_odds() -> None:
     odds = np.array([0.0, math.log(3), 1e9, -1e9])
     group = Attribution(np.ones(4, np.bool_), odds, np.zeros(0))
     assert [group.probability(i) for i in range(4)] == pytest.approx([0.5, 0.75, 1.0, 0.0])
+
+
+def test_who_does_little_of_the_work_stands_by() -> None:
+    # Median 16, so the spread is at least √(1/16 + 1/16) = 0.354. For 2 of 16: ln(1/8) = −2.079,
+    # z = −5.88, −z²/2 = −17.3. More than the median is no loss.
+    asked = np.array([16.0, 16, 16, 16, 2, 64])
+    less = shortfall(asked)
+    assert less[4] == pytest.approx(-17.29, abs=0.05)
+    assert less[[0, 5]] == pytest.approx([0, 0])
+
+
+def test_where_volumes_spread_little_follows_from_one() -> None:
+    asked = np.exp(np.random.default_rng(1).normal(2.5, 1.0, 40))
+    assert np.mean(shortfall(asked) > -3) > 0.9

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from simsvc.domain.signals.coverage import coverage_of
+from simsvc.domain.signals.coverage import coverage_of, labours
 
 
 def test_by_hand() -> None:
@@ -54,3 +54,23 @@ def test_the_size_of_a_set_that_is_asked_at_random_is_found() -> None:
     coverage = coverage_of((n % 20, rng.randrange(500)) for n in range(600))
     assert coverage.size == pytest.approx(500, rel=0.15)
     assert coverage.unseen == pytest.approx(0.3, abs=0.06)
+
+
+def test_labour_of_a_class_and_of_a_pool_by_hand() -> None:
+    # Four pupils each ask all of items 1, 2, 3. One: 3 prompts by 9 of the others, 27 pairs, 9 the
+    # same, less 3 accounts that it took to share at all: 27/6 = 4.5 items over 3 asked = 1.5.
+    pupils = [(account, item) for account in range(4) for item in (1, 2, 3)]
+    found = labours(pupils, dict.fromkeys(range(4), 3.0), 3)
+    assert found == pytest.approx(dict.fromkeys(range(4), 1.5))
+    # Accounts of a pool that share one item at the most say nothing of the set's size.
+    pool = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3), (2, 4)]
+    assert labours(pool, dict.fromkeys(range(3), 2.0), 1) == {}
+
+
+def test_labour_does_not_hang_on_how_much_was_kept() -> None:
+    # Twelve runners of 150 items each, of which a random 24 are kept, asked 135 of them in all.
+    rng = random.Random(2)
+    kept = [(account, item) for account in range(12) for item in rng.sample(range(150), 24)]
+    found = labours(kept, dict.fromkeys(range(12), 135.0), 3)
+    assert len(found) == 12
+    assert all(0.5 < labour < 4 for labour in found.values())

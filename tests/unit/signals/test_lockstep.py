@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from simsvc.domain.signals.lockstep import family_weight, lockstep_edges, log_p_lockstep
+from simsvc.domain.signals.lockstep import family_weight, lockstep_edges, lockstep_of
 
 
 def test_a_family_weighs_less_the_more_use_it() -> None:
@@ -36,23 +36,23 @@ def test_cover_does_not_dilute_what_two_share() -> None:
     assert lockstep_edges(shared | cover, 2) == lockstep_edges(shared, 2)
 
 
-def test_chance_of_shared_families_by_hand() -> None:
-    # Three families with 10, 10 and 20 of 100 accounts: λ = 0.01 + 0.01 + 0.04 = 0.06.
-    # P(X ≥ 2) = 1 − e^−0.06 · 1.06 = 0.00172963.
-    assert log_p_lockstep(2, [10, 10, 20], 100) == pytest.approx(math.log(0.00172963), rel=1e-5)
-
-
-def test_rare_families_say_more_than_common_ones() -> None:
-    rare, common = log_p_lockstep(3, [3] * 5, 1000), log_p_lockstep(3, [600] * 5, 1000)
-    assert rare < math.log(1e-10)
-    assert common > math.log(0.2)
+def test_lockstep_of_a_group_by_hand() -> None:
+    # Three accounts of 10, 20 and 30 prompts, chance 0.001: pairs share 0.2, 0.3 and 0.6 items on
+    # average, two or more with about λ²/2: 0.02 + 0.045 + 0.18 = 0.245.
+    families = {1: {7, 8}, 2: {7, 8}, 3: {8, 9}}
+    seen = lockstep_of(families, [10, 20, 30], 0.001)
+    assert seen.pairs == 1
+    assert seen.expected == pytest.approx(0.245)
+    # P(X ≥ 1) = 1 − e^−0.245 = 0.21730.
+    assert seen.log_p == pytest.approx(math.log(0.217296), rel=1e-4)
 
 
 def test_nothing_shared_is_no_evidence() -> None:
-    assert log_p_lockstep(0, [3, 4], 1000) == 0.0
+    assert lockstep_of({}, [10, 20], 0.001).log_p == 0.0
 
 
-def test_sharing_what_nobody_is_known_to_use_is_finite() -> None:
-    log_p = log_p_lockstep(2, [], 0)
-    assert math.isfinite(log_p)
-    assert log_p < -700
+def test_many_pairs_are_far_from_chance() -> None:
+    families = {item: {2 * (item % 5), 2 * (item % 5) + 1} for item in range(40)}
+    seen = lockstep_of(families, [8] * 10, 1e-4)
+    assert seen.pairs == 5
+    assert seen.log_p < -30
