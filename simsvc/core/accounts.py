@@ -23,7 +23,6 @@ SAMPLE_DTYPE = np.dtype(
         ("at", "i8"),
         ("frame", "i8"),
         ("family", "i8"),
-        ("language", "i2"),
         ("isolated", "?"),
         ("moved", "?"),
     ]
@@ -49,7 +48,7 @@ class AccountState:
     isolated: Samples = field(default_factory=lambda: np.zeros(ISOLATED, SAMPLE_DTYPE))
     alone: int = 0
 
-    def add(self, seen: Sighting, language: int) -> None:
+    def add(self, seen: Sighting) -> None:
         """Take a prompt into the sample."""
         place = self.prompts % RECENT
         apart = abs(seen.observed_at - self.last) > BURST or not self.prompts
@@ -60,7 +59,7 @@ class AccountState:
             self.isolated[self.alone % ISOLATED] = leaving
             self.alone += 1
         self.recent[place] = (
-            seen.seq, seen.observed_at, seen.trace.frame, seen.family, language, apart,
+            seen.seq, seen.observed_at, seen.trace.frame, seen.family, apart,
             bool(seen.trace.origin),
         )  # fmt: skip
         self.moved += bool(seen.trace.origin)
@@ -89,20 +88,18 @@ class AccountState:
 
 
 class AccountBook:
-    """All actors, and the mean vector of each language."""
+    """All actors."""
 
     def __init__(self) -> None:
         self.states: dict[int, AccountState] = {}
         self.observed = 0
-        self._languages: dict[str, int] = {}
 
     def add(self, seen: Sighting) -> None:
         """Count a prompt."""
         state = self.states.get(seen.actor)
         if state is None:
             state = self.states[seen.actor] = AccountState(seen.observed_at, seen.observed_at)
-        code = self._languages.setdefault(seen.trace.language, len(self._languages))
-        state.add(seen, code)
+        state.add(seen)
         self.observed += 1
         state.at_change = self.observed
 

@@ -183,7 +183,6 @@ class Analyst:
             frames=rows["frame"],
             families=rows["family"],
             seqs=rows["seq"],
-            languages=rows["language"].astype(np.int64),
             moved=rows["moved"],
             volumes=np.array([s.prompts for s in states], np.float64),
             onsets=np.array([s.first / _MICRO for s in states], np.float64),

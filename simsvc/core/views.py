@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.core.language import language_of
 from simsvc.domain.frames import FrameRule, FrameTable
 from simsvc.domain.prompt import Message, Role, views_of
 from simsvc.domain.pseudonyms import Keyring
@@ -33,7 +32,6 @@ class Parts:
     framed: npt.NDArray[np.bool_]
     prefix: bytes
     state: bytes
-    language: str
 
 
 class Dissector:
@@ -61,7 +59,6 @@ class Dissector:
             framed=np.concatenate([np.ones(len(system), np.bool_), inside]),
             prefix=self._state(turns[:-1]),
             state=self._state(turns),
-            language=language_of(framed.payload),
         )
 
     def note(self, parts: Parts, actor: int) -> Trace:
@@ -74,7 +71,6 @@ class Dissector:
         return Trace(
             frame=self._frames.name(framed) if len(framed) else 0,
             origin=self._conversations.follow(parts.prefix, parts.state, actor),
-            language=parts.language,
             shingles=parts.shingles.astype("<u8").tobytes(),
             framed=np.packbits(parts.framed).tobytes(),
             prefix=parts.prefix,

@@ -20,7 +20,6 @@ class Trace:
 
     frame: int = 0
     origin: int = 0
-    language: str = ""
     shingles: bytes = b""
     framed: bytes = b""
     prefix: bytes = b""

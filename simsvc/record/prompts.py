@@ -29,7 +29,7 @@ from simsvc.record.text import TextCodec
 
 _RECENT = 20
 _SEQ = "seq"
-_TRACE = ("frame", "origin", "language", "shingles", "framed", "prefix_hash", "state_hash")
+_TRACE = ("frame", "origin", "shingles", "framed", "prefix_hash", "state_hash")
 
 
 class PromptStore(Store):

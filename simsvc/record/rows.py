@@ -51,7 +51,6 @@ def prompt_values(new: NewPrompt, codec: TextCodec) -> Values:
         "state_hash": new.trace.state,
         "frame": new.trace.frame,
         "origin": new.trace.origin,
-        "language": new.trace.language,
         "shingles": new.trace.shingles,
         "framed": new.trace.framed,
         "family": new.family,
@@ -78,7 +77,6 @@ def trace_of(row: Row[Any]) -> Trace:
     return Trace(
         frame=row.frame,
         origin=row.origin,
-        language=row.language,
         shingles=bytes(row.shingles),
         framed=bytes(row.framed),
         prefix=bytes(row.prefix_hash),

@@ -112,7 +112,6 @@ prompts = Table(
     Column("state_hash", LargeBinary(16), nullable=False, server_default=""),
     Column("frame", BigInteger, nullable=False, server_default="0"),
     Column("origin", BigInteger, nullable=False, server_default="0"),
-    Column("language", String(16), nullable=False, server_default=""),
     Column("shingles", LargeBinary, nullable=False, server_default=""),
     Column("framed", LargeBinary, nullable=False, server_default=""),
     UniqueConstraint("request_id"),

@@ -18,7 +18,7 @@ from tests.contract.support import owner_of
 from tests.fakes.embedder import fake_vector
 from tests.fakes.prompts import NOW, new_prompt
 
-TRACE = Trace(2**62 + 1, -7, "zh", b"\1" * 16, b"\x80", b"p" * 16, b"s" * 16)
+TRACE = Trace(2**62 + 1, -7, b"\1" * 16, b"\x80", b"p" * 16, b"s" * 16)
 
 
 def item(text: str) -> ReferenceItem:

@@ -128,7 +128,7 @@ class Traffic:
             time = NOW + int(at * 1e6)
             row = np.array([(seq, account, max(-actor, 0), time, family)], ROW_DTYPE)
             index.add(row, unit[None])
-            trace = Trace(frame=item.frame, origin=item.origin, language="en", prefix=item.prefix)
+            trace = Trace(frame=item.frame, origin=item.origin, prefix=item.prefix)
             # The leader of a family has none of its own until a second one comes.
             seen = Sighting(seq, account, actor, time, 0 if family == seq else family,
                             f"{item.name}{seq}".encode()[:16].ljust(16), trace)  # fmt: skip

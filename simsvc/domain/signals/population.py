@@ -19,7 +19,7 @@ class Population:
 
     `vectors` (n, d) unit vectors; `owners` (n,) places in `actors` (m,); `times` (n,) seconds;
     `isolated` (n,): more than 15 minutes from its account's other prompts. `frames`, `families`
-    and `seqs` (n,), 0 for none. `languages` (n,) numbers. `moved` (n,): its conversation came from
+    and `seqs` (n,), 0 for none. `moved` (n,): its conversation came from
     another account. Of each actor in all, not only in the sample: `volumes` (m,) prompts, `onsets`
     (m,) seconds, `isolation` (m,) share of isolated prompts, `moves` and `continued` (m,) prompts.
     """
@@ -32,7 +32,6 @@ class Population:
     frames: Ints
     families: Ints
     seqs: Ints
-    languages: Ints
     moved: Flags
     volumes: Floats
     onsets: Floats
@@ -57,25 +56,16 @@ class Population:
             frames=self.frames[kept],
             families=self.families[kept],
             seqs=self.seqs[kept],
-            languages=self.languages[kept],
             moved=self.moved[kept],
         )
 
     def centred(self) -> Vectors:
-        """Return the vectors less the mean of their language, every account weighing alike.
+        """Return the vectors less their mean, every account weighing alike.
 
-        Without that, accounts that write one of the rarer languages would be twins. A language
-        of fewer than three accounts has no mean of its own.
+        Accounts that write one of the rarer languages are twins by that; they remain so, since a
+        campaign in such a language would vanish with it. What tells them apart is the rest.
         """
-        centred = self.vectors - _mean(self.vectors, self.owners)
-        for code in np.unique(self.languages).tolist():
-            mine = self.languages == code
-            if len(np.unique(self.owners[mine])) >= 3:
-                centred[mine] -= _mean(centred[mine], self.owners[mine])
-        return centred.astype(np.float32)
-
-
-def _mean(vectors: Vectors, owners: Owners) -> npt.NDArray[np.float32]:
-    weights = (1.0 / np.bincount(owners)[owners]).astype(np.float32)
-    mean: npt.NDArray[np.float32] = weights @ vectors / weights.sum()
-    return mean
+        weights = (1.0 / np.bincount(self.owners)[self.owners]).astype(np.float32)
+        mean = weights @ self.vectors / weights.sum()
+        centred: Vectors = (self.vectors - mean).astype(np.float32)
+        return centred

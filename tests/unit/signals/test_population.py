@@ -1,97 +1,50 @@
+"""The arrays that group signals are computed on."""
+
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-import pytest
 
 from simsvc.domain.signals.population import Population
-from simsvc.domain.signals.twins import TwinRule, sums_of, twin_edges, within_noise
-from tests.unit.signals.worlds import direction, prompts, stacked
 
 
-def _population(
-    vectors: npt.ArrayLike, owners: npt.ArrayLike, languages: npt.ArrayLike
-) -> Population:
-    vectors, owners = np.asarray(vectors, np.float32), np.asarray(owners, np.int64)
-    count = int(owners.max()) + 1
-    none, zero = np.zeros(len(owners), np.int64), np.zeros(count)
+def _population(vectors: list[list[float]], owners: list[int]) -> Population:
+    count, accounts = len(owners), max(owners) + 1
+    none, flags = np.zeros(count, np.int64), np.zeros(count, np.bool_)
+    per_account = np.zeros(accounts)
     return Population(
-        actors=np.arange(1, count + 1),
-        vectors=vectors,
-        owners=owners,
-        times=none.astype(np.float64),
-        isolated=none > 0,
+        actors=np.arange(accounts),
+        vectors=np.array(vectors, np.float32),
+        owners=np.array(owners),
+        times=np.arange(count, dtype=np.float64),
+        isolated=flags,
         frames=none,
-        families=none,
-        seqs=none,
-        languages=np.asarray(languages, np.int64),
-        moved=none > 0,
-        volumes=zero,
-        onsets=zero,
-        isolation=zero,
-        moves=zero,
-        continued=zero,
+        families=np.array([0, 1, 0, 1][:count]),
+        seqs=np.arange(1, count + 1),
+        moved=flags,
+        volumes=per_account,
+        onsets=per_account,
+        isolation=per_account,
+        moves=per_account,
+        continued=per_account,
     )
 
 
-def _two_languages(seed: int, first: int, second: int) -> tuple[Population, npt.NDArray[np.int64]]:
-    """Return accounts with habits of their own that write one of two languages, and which."""
-    rng = np.random.default_rng(seed)
-    spoken = np.array([1] * first + [2] * second)
-    means = {1: direction(rng), 2: direction(rng)}
-    parts = [prompts(rng, means[code] + direction(rng, 0.5), 10) for code in spoken.tolist()]
-    vectors, owners = stacked(parts)
-    return _population(vectors, owners, spoken[owners]), spoken
-
-
-def _twins(population: Population) -> list[tuple[int, int]]:
-    vectors, count = population.centred(), len(population.actors)
-    sums = sums_of(vectors, population.owners, count)
-    noise = within_noise(vectors, population.owners, sums)
-    return [(i, j) for i, j, _ in twin_edges(sums, noise, TwinRule(rho=0.65))]
-
-
 def test_every_account_weighs_alike_in_the_mean() -> None:
-    # Account 0 has three prompts at (1, 0), account 1 one at (0, 1): the mean is (½, ½).
-    population = _population([(1, 0), (1, 0), (1, 0), (0, 1)], [0, 0, 0, 1], [1] * 4)
-    assert population.centred().tolist() == [[0.5, -0.5]] * 3 + [[-0.5, 0.5]]
+    # Account 0 sent (1, 0) three times, account 1 (0, 1) once: the mean is (½, ½), not (¾, ¼).
+    population = _population([[1, 0], [1, 0], [1, 0], [0, 1]], [0, 0, 0, 1])
+    expected = [[0.5, -0.5]] * 3 + [[-0.5, 0.5]]
+    np.testing.assert_allclose(population.centred(), expected, atol=1e-6)
 
 
-def test_a_rarer_language_loses_its_own_mean() -> None:
-    # Language 2, three accounts: mean of (0, 3), (3, 0), (0, 0) is (1, 1).
-    vectors = [(1, 0)] * 4 + [(0, 3), (3, 0), (0, 0)]
-    centred = _population(vectors, range(7), [1] * 4 + [2] * 3).centred()
-    assert centred[4:].ravel().tolist() == pytest.approx([-1, 2, 2, -1, -1, -1], abs=1e-6)
+def test_a_prompt_asks_for_its_family_or_for_itself() -> None:
+    population = _population([[1, 0]] * 4, [0, 0, 1, 1])
+    assert population.items.tolist() == [1, 1, 3, 1]
 
 
-def test_a_language_of_two_accounts_keeps_what_sets_it_off() -> None:
-    # The mean of all is (4/6, 2/6).
-    vectors = [(1, 0)] * 4 + [(0, 1)] * 2
-    centred = _population(vectors, range(6), [1] * 4 + [2] * 2).centred()
-    assert centred[4].tolist() == pytest.approx([-2 / 3, 2 / 3])
-
-
-def test_accounts_count_and_not_prompts_for_a_mean_of_its_own() -> None:
-    vectors = [(1, 0)] * 4 + [(0, 1)] * 3
-    centred = _population(vectors, [0, 1, 2, 3, 4, 4, 5], [1] * 4 + [2] * 3).centred()
-    assert np.abs(centred[4:]).sum() > 1
-
-
-def test_vectors_are_left_as_they_were() -> None:
-    population, _ = _two_languages(1, 6, 4)
-    before = population.vectors.copy()
-    assert population.centred().dtype == np.float32
-    assert (population.vectors == before).all()
-
-
-def test_accounts_of_a_rarer_language_are_no_twins() -> None:
-    population, spoken = _two_languages(2, 30, 8)
-    assert [(i, j) for i, j in _twins(population) if spoken[i] == 2] == []
-    # They would be, were all of them of one language.
-    flat = _population(population.vectors, population.owners, np.ones(len(population.owners)))
-    assert len([(i, j) for i, j in _twins(flat) if spoken[i] == 2]) > 8
-
-
-def test_accounts_of_the_commonest_language_among_others_are_no_twins() -> None:
-    population, spoken = _two_languages(3, 22, 18)
-    assert [(i, j) for i, j in _twins(population) if spoken[i] == 1] == []
+def test_without_some_prompts_all_columns_agree() -> None:
+    population = _population([[1, 0], [0, 1], [1, 0], [0, 1]], [0, 0, 1, 1])
+    rest = population.without(np.array([True, False, False, True]))
+    assert rest.seqs.tolist() == [2, 3]
+    assert rest.owners.tolist() == [0, 1]
+    assert rest.vectors.tolist() == [[0, 1], [1, 0]]
+    assert len(rest.actors) == len(population.actors)

@@ -15,7 +15,6 @@ def upgrade() -> None:
             sa.Column("state_hash", sa.LargeBinary(length=16), server_default="", nullable=False),
             sa.Column("frame", sa.BigInteger(), server_default="0", nullable=False),
             sa.Column("origin", sa.BigInteger(), server_default="0", nullable=False),
-            sa.Column("language", sa.String(length=16), server_default="", nullable=False),
             sa.Column("shingles", sa.LargeBinary(), server_default="", nullable=False),
             sa.Column("framed", sa.LargeBinary(), server_default="", nullable=False),
         ):
@@ -57,5 +56,5 @@ def downgrade() -> None:
         members.drop_column("reasons")
         members.drop_column("probability")
     with op.batch_alter_table("prompts") as prompts:
-        for name in ("framed", "shingles", "language", "origin", "frame", "state_hash"):
+        for name in ("framed", "shingles", "origin", "frame", "state_hash"):
             prompts.drop_column(name)
