@@ -23,6 +23,7 @@ from simsvc.client import (
 
 _EXCERPT = 110
 _MEMBERS = 20
+_REASONS = 1
 
 
 def inert(text: str, width: int = _EXCERPT) -> Text:
@@ -181,7 +182,7 @@ def _members(campaign: Campaign) -> Table:
             f"{member.attribution_probability:.2f}",
             str(member.prompts),
             when(member.last_seen),
-            Text("; ".join(member.reasons)),
+            Text("; ".join(member.reasons[:_REASONS])),
         )
     return table
 

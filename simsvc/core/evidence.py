@@ -22,6 +22,7 @@ from simsvc.domain.signals.migration import Moves, moves
 from simsvc.domain.signals.population import Flags, Ints, Population
 from simsvc.domain.signals.references import ReferenceHits, reference_hits
 from simsvc.domain.signals.shared_frame import FrameUse, log_p_shared_frame
+from simsvc.domain.signals.tails import log_choose
 from simsvc.domain.signals.twins import (
     Cohesion,
     Floats,
@@ -35,6 +36,8 @@ from simsvc.domain.verdict import Measures, Thresholds
 _SHOWN = 16
 _LEAST_PAIRS = 20
 _LEAST_SAME = 3
+# Farther out, the normal law is no guide.
+_NORMAL_TAIL = -700.0
 _SMALLEST = 0.05
 # Share of the time looked at in which an account may have been there all along.
 _CENSORED = 0.15
@@ -157,8 +160,9 @@ class Measurer:
             seen = Cohesion(seen.cross, math.inf)
         pairs = sums.n.sum() ** 2 - (sums.n**2).sum()
         error = self._noise * math.sqrt(2 / max(pairs, 1.0))
-        groups = _log_choose(self._places, len(places))
-        return seen, min(0.0, float(stats.norm.logsf(seen.cross / max(error, 1e-12))) + groups)
+        groups = log_choose(self._places, len(places))
+        log_p = float(stats.norm.logsf(seen.cross / max(error, 1e-12))) + groups
+        return seen, min(0.0, max(log_p, _NORMAL_TAIL))
 
     def _items(self, source: Flags) -> list[tuple[int, int]]:
         owners, asked = self._all.owners[source], self._all.items[source]
@@ -294,7 +298,3 @@ class Measurer:
             said.append(f"{int(self._all.moves[place])} conversations moved here")
         said.append(f"{100 * self._all.isolation[place]:.0f}% of its prompts stand alone in time")
         return tuple(said)
-
-
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -138,7 +138,7 @@ def _advice(
     m: Measures, t: Thresholds, confidence: Confidence
 ) -> tuple[tuple[Tactic, ...], tuple[str, ...]]:
     tactics = _tactics(m, t)
-    steps = ["Read the representative prompts and the counter-evidence before acting."]
+    steps = ["Read the representative prompts before acting: is there an innocent source?"]
     if confidence is Confidence.HIGH:
         steps.append("Confirm with a second reviewer, then limit or challenge the members.")
         steps.append("Compare payment, sign-up and network data of the members: they should agree.")

@@ -28,7 +28,7 @@ def test_a_prompt_is_isolated_if_none_is_near_before_or_after() -> None:
     state = AccountState(NOW, NOW)
     times = [0, 60, 61, 62, 200, 300, 310]
     for seq, minutes in enumerate(times, start=1):
-        state.add(seen(seq, NOW + minutes * MINUTE), 0)
+        state.add(seen(seq, NOW + minutes * MINUTE))
     assert BURST == 15 * MINUTE
     assert state.sample()["isolated"].tolist() == [True, False, False, False, True, False, False]
     assert state.isolation() == 2 / 7
@@ -40,7 +40,7 @@ def test_of_old_prompts_those_that_stood_alone_are_kept() -> None:
         burst = 1 if hour % 6 == 0 else 4
         for k in range(burst):
             seq += 1
-            state.add(seen(seq, NOW + hour * 60 * MINUTE + k * MINUTE), 0)
+            state.add(seen(seq, NOW + hour * 60 * MINUTE + k * MINUTE))
             alone += [seq] if burst == 1 else []
     kept = set(state.sample()["seq"].tolist())
     assert set(alone) <= kept

@@ -34,3 +34,8 @@ def log_poisson_at_most(k: int, mean: float) -> float:
     # Far out the last term is nearly all: P(X = k)/(1 − k/mean).
     last = k * math.log(mean) - mean - math.lgamma(k + 1)
     return finite(last - math.log1p(-min(k / mean, 0.5)))
+
+
+def log_choose(n: int, k: int) -> float:
+    """Return ln of the number of ways to choose k of n."""
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
