@@ -39,6 +39,7 @@ _LEAST_SAME = 3
 # Farther out, the normal law is no guide.
 _NORMAL_TAIL = -700.0
 _SMALLEST = 0.05
+_ALONE = 2
 # Share of the time looked at in which an account may have been there all along.
 _CENSORED = 0.15
 _BACKGROUND_PROMPTS = 3
@@ -73,7 +74,9 @@ class Measurer:
         self._places = len(population.actors)
         sums = sums_of(vectors, population.owners, self._places)
         self._noise = within_noise(vectors, population.owners, sums)
-        self._wakeful = schedule.wakefulness(population.times, population.owners, self._places)
+        # Prompts of one burst say one thing about the hours of an account.
+        self._starts = schedule.starts(population.times, population.owners)
+        self._wakeful = self._hours(np.ones(len(population.owners), np.bool_))
 
     def measure(self, group: Group) -> Measured:
         """Measure a group."""
@@ -103,7 +106,7 @@ class Measurer:
             movers=float((self._all.moves[members] > 0).mean()),
             distinct=coverage.distinct / max(coverage.prompts, 1),
             collision_rate=same / max(pairs, 1),
-            successive=self._successive(members, source),
+            successive=schedule.successive(self._all.times[source], self._all.owners[source]),
             reference=hits.hits / max(int(source.sum()), 1) if hits else 0.0,
         )
         shown = self._typical(source)
@@ -189,19 +192,24 @@ class Measurer:
         inside = np.zeros(self._places, np.bool_)
         inside[members] = True
         others = np.flatnonzero(~inside & (volumes >= _BACKGROUND_PROMPTS))
-        # To be in a group takes some prompts: whoever sends fewer could not be.
-        large = volumes[others] >= np.quantile(volumes[members], _SMALLEST)
-        arrivals = self._all.owners[source]
-        hours = schedule.wakefulness(self._all.times[source], arrivals, self._places)
+        isolation = self._all.isolation
+        # To be in a group takes some prompts, isolated ones as a rule: whoever has fewer could
+        # not be, and is no measure of those who are.
+        large = others[volumes[others] >= np.quantile(volumes[members], _SMALLEST)]
+        lone = others[(isolation * volumes)[others] >= _ALONE]
+        hours = self._hours(source)
         return {
-            "isolation": schedule.log_p_isolated(
-                self._all.isolation[members], self._all.isolation[others]
-            ),
-            "volumes": schedule.log_p_like_volumes(volumes[members], volumes[others[large]]),
-            "order": schedule.log_p_too_regular(arrivals),
+            "isolation": schedule.log_p_isolated(isolation[members], isolation[lone]),
+            "volumes": schedule.log_p_like_volumes(volumes[members], volumes[large]),
+            "order": schedule.log_p_too_regular(self._all.owners[source]),
             "onset": schedule.log_p_joint_onset(*self._onsets(members, others)),
             "nights": schedule.log_p_no_nights(hours[members], self._wakeful[others]),
         }
+
+    def _hours(self, chosen: Flags) -> Floats:
+        chosen = chosen & self._starts
+        owners = self._all.owners[chosen]
+        return schedule.wakefulness(self._all.times[chosen], owners, self._places)
 
     def _onsets(self, members: Ints, others: Ints) -> tuple[Floats, Floats]:
         """Return the first prompts of those that were not there from the beginning.
@@ -259,17 +267,6 @@ class Measurer:
     def _moves(self, members: Ints) -> Moves:
         moved, continued = self._all.moves[members].sum(), self._all.continued[members].sum()
         return moves(int(moved), int(continued), self._thresholds.move_rate)
-
-    def _successive(self, members: Ints, source: Flags) -> bool:
-        """Tell whether one part of the accounts began when another ended."""
-        times, owners = self._all.times[source], self._all.owners[source]
-        spans = [times[owners == m] for m in members.tolist()]
-        ends = np.array([(s.min(), s.max()) for s in spans if len(s) > 1])
-        if len(ends) < 8:
-            return False
-        middle = np.median(ends.mean(axis=1))
-        before, after = (ends[:, 1] <= middle).mean(), (ends[:, 0] >= middle).mean()
-        return bool(before >= 0.35 and after >= 0.35)
 
     def _typical(self, source: Flags) -> tuple[int, ...]:
         """Return the seqs of the prompts nearest to the group's mean, of different accounts."""

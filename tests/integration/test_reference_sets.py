@@ -17,19 +17,19 @@ from tests.process import ServerProcess
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ServerProcess(tmp_path_factory.mktemp("data"), {}) as running:
-        yield running
+        yield running.address()
 
 
 @pytest.fixture
-def client(server: ServerProcess) -> Iterator[Client]:
-    with Client(Connection(server.address())) as client:
+def client(address: str) -> Iterator[Client]:
+    with Client(Connection(address)) as client:
         yield client
 
 
-def cli(server: ServerProcess, *words: str) -> str:
-    command = [sys.executable, "-m", "simsvc.main", *words, "--address", server.address()]
+def cli(address: str, *words: str) -> str:
+    command = [sys.executable, "-m", "simsvc.main", *words, "--address", address]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -69,13 +69,13 @@ def test_a_set_keeps_its_kind(client: Client) -> None:
     assert missing.value.code.name == "NOT_FOUND"
 
 
-def test_on_the_command_line(server: ServerProcess, tmp_path: Path) -> None:
+def test_on_the_command_line(address: str, tmp_path: Path) -> None:
     file = tmp_path / "set.jsonl"
     rows = [json.dumps({"text": f"question {i}\u2028of many"}) for i in range(12)]
     file.write_text("\n".join([*rows, "a bare line"]), "utf-8")
-    assert "13 items" in cli(server, "reference-sets", "load", "mine", str(file))
-    assert "mine" in cli(server, "reference-sets", "list")
-    assert "deleted mine" in cli(server, "reference-sets", "delete", "mine")
+    assert "13 items" in cli(address, "reference-sets", "load", "mine", str(file))
+    assert "mine" in cli(address, "reference-sets", "list")
+    assert "deleted mine" in cli(address, "reference-sets", "delete", "mine")
 
 
 def test_calibrate_stores_what_a_server_then_says(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ STYLE = "compute derive total"
 
 
 def traffic() -> list[Prompt]:
-    """70 ordinary accounts in bursts, and 20 that a queue feeds evenly, half of it cover."""
+    """120 ordinary accounts in bursts, and 20 that a queue feeds evenly, half of it cover."""
     rng, sent = random.Random(4), []
 
     def send(account: str, at: int, text: str) -> None:
@@ -41,12 +41,12 @@ def traffic() -> list[Prompt]:
             words = [rng.choice(hobby), *(f"word{rng.randrange(900)}" for _ in range(3))]
             send(account, at, " ".join(words))
 
-    for i in range(70):
+    for i in range(120):
         burst(f"user-{i}", max(3, int(rng.lognormvariate(2.2, 0.8))))
     for i in range(20):
         burst(f"pool-{i}", 8)
-    for job in range(200):
-        at = NOW - 240 * HOUR + job * HOUR + rng.randrange(30) * MINUTE
+    for job in range(320):
+        at = NOW - 240 * HOUR + job * 45 * MINUTE + rng.randrange(30) * MINUTE
         words = " ".join(f"word{rng.randrange(900)}" for _ in range(3))
         send(f"pool-{rng.randrange(20)}", at, f"{STYLE} {words}")
     return sorted(sent, key=lambda p: p.observed_at)

@@ -19,7 +19,18 @@ from simsvc.domain.signals.tails import finite, log_poisson_at_most
 
 Floats = npt.NDArray[np.float64]
 _DAY = 86400.0
+_BURST = 900.0
 _LEAST = 4
+_PART = 0.35
+
+
+def starts(times: Floats, owners: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which prompts (n,) begin a burst: none of their account in the 15 minutes before."""
+    order = np.lexsort((times, owners))
+    follows = np.zeros(len(times), np.bool_)
+    near = np.diff(times[order]) <= _BURST
+    follows[order[1:]] = near & (np.diff(owners[order]) == 0)
+    return ~follows
 
 
 def wakefulness(times: Floats, owners: npt.NDArray[np.int64], count: int) -> Floats:
@@ -95,6 +106,25 @@ def log_p_joint_onset(group: Floats, others: Floats) -> float:
         return 0.0
     result = stats.ttest_ind(mine, theirs, equal_var=False, alternative="less")
     return _log(float(result.pvalue))
+
+
+def successive(times: Floats, owners: npt.NDArray[np.int64]) -> bool:
+    """Tell whether one part of the accounts ended before another began, as after a ban.
+
+    `times` (n,) in seconds with their accounts (n,). True if at least 35 % of those with two
+    prompts or more end before the middle of all, and 35 % begin after it.
+    """
+    spans = []
+    for owner in np.unique(owners):
+        mine = times[owners == owner]
+        if len(mine) > 1:
+            spans.append((mine.min(), mine.max()))
+    if len(spans) < 2 * _LEAST:
+        return False
+    ends = np.array(spans)
+    middle = np.median(ends.mean(axis=1))
+    before, after = (ends[:, 1] <= middle).mean(), (ends[:, 0] >= middle).mean()
+    return bool(before >= _PART and after >= _PART)
 
 
 def _mann_whitney(group: Floats, others: Floats, side: Literal["less", "greater"]) -> float:
