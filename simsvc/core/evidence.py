@@ -197,6 +197,9 @@ class Measurer:
         # not be, and is no measure of those who are.
         large = others[volumes[others] >= np.quantile(volumes[members], _SMALLEST)]
         lone = others[(isolation * volumes)[others] >= _ALONE]
+        if len(lone) < len(members):
+            # Hardly anybody else could have been in it, which is the very thing to be told.
+            lone = others
         hours = self._hours(source)
         return {
             "isolation": schedule.log_p_isolated(isolation[members], isolation[lone]),
