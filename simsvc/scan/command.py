@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from simsvc.cli.show import console
 from simsvc.domain.calibration import Calibration
 from simsvc.scan.events import read_events
 from simsvc.scan.page import page_of
@@ -55,7 +56,7 @@ def scan(
     except (OSError, ValueError, TypeError) as error:
         terminal.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(_CANNOT_READ) from error
-    show(found, Console())
+    show(found, console())
 
 
 def default_cache() -> Path:
@@ -75,16 +76,17 @@ def show(report: dict[str, Any], terminal: Console) -> None:
     for bad in counts["bad"]:
         terminal.print(f"  line {bad['line']}: {bad['reason']}", markup=False, highlight=False)
     terminal.print(f"Calibration: {report['calibration']['remark']}.", highlight=False)
-    table = Table(title=f"{len(report['campaigns'])} campaigns", title_justify="left")
+    count = len(report["campaigns"])
+    table = Table(title=f"{count} campaign{'' if count == 1 else 's'}", title_justify="left")
     for name in ("campaign", "confidence", "accounts", "prompts", "first reported", "tactics"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "campaign")
     for campaign in report["campaigns"]:
         table.add_row(
             campaign["id"],
             f"[{_COLOURS[campaign['confidence']]}]{campaign['confidence']}[/]",
             str(len(campaign["accounts"])),
             str(campaign["prompts"]),
-            campaign["first_reported_at"],
+            campaign["first_reported_at"][:16].replace("T", " "),
             ", ".join(campaign["tactics"]),
         )
     terminal.print(table)
