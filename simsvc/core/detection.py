@@ -21,6 +21,8 @@ from simsvc.domain.verdict import Confidence, Thresholds
 from simsvc.ports.index import VectorIndex
 
 _PASS_FINDING = 0
+# Why an account is in a campaign that sent prompts of one of its families.
+FAMILY_REASONS = ("sent near-duplicates of one prompt that more accounts send than is usual",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,10 @@ class Detector:
 
 
 def _of_family(found: PopularFamily) -> Finding:
-    reasons = ("sent near-duplicates of one prompt that more accounts send than is usual",)
     members = tuple(
-        Member(m.account, m.actor, m.first_seen, m.last_seen, m.prompts, m.probability, reasons)
+        Member(
+            m.account, m.actor, m.first_seen, m.last_seen, m.prompts, m.probability, FAMILY_REASONS
+        )
         for m in found.members
     )
     seqs = tuple(dict.fromkeys(seq for e in found.evidence for seq in e.seqs))

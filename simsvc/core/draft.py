@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simsvc.core.detection import Detector, Finding
+from simsvc.core.detection import FAMILY_REASONS, Detector, Finding
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -221,8 +221,10 @@ def counted(
         for part in detector.members(family):
             earlier = members.get(part.account)
             members[part.account] = earlier.joined(part) if earlier else part
-    for account, part in members.items():
-        old = known.get(account)
-        if old:
-            members[account] = replace(part, probability=old.probability, reasons=old.reasons)
-    return members
+    return {a: _explained(part, known.get(a)) for a, part in members.items()}
+
+
+def _explained(part: Member, known: Member | None) -> Member:
+    if known is None or not known.reasons:
+        return replace(part, reasons=FAMILY_REASONS)
+    return replace(part, probability=known.probability, reasons=known.reasons)
