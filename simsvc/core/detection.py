@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 from simsvc.core.accounts import AccountBook
 from simsvc.core.analysis import AnalysisRule, Analyst, Suspicion
+from simsvc.core.finding import Finding
 from simsvc.core.library import ReferenceLibrary
 from simsvc.core.popularity import FamilyTest, FamilyWatch, PopularFamily
 from simsvc.core.sightings import Sighting
-from simsvc.domain.campaign import Evidence, Member
-from simsvc.domain.signals.coverage import Coverage
+from simsvc.core.standing import Standing
+from simsvc.domain.campaign import Member
 from simsvc.domain.signals.population import Population
 from simsvc.domain.verdict import Confidence, Thresholds
 from simsvc.ports.index import VectorIndex
 
+__all__ = ["DetectionRule", "Detector", "Finding"]
 _PASS_FINDING = 0
 # Why an account is in a campaign that sent prompts of one of its families.
 FAMILY_REASONS = ("sent near-duplicates of one prompt that more accounts send than is usual",)
@@ -38,24 +40,6 @@ class DetectionRule:
     reference_similarity: float = 0.9
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Accounts that act as one, and why. `key` names it: the seq of a prompt of it.
-
-    `family` is the family of near-duplicates that it is about, 0 for a finding about accounts.
-    """
-
-    key: int
-    family: int
-    evidence: tuple[Evidence, ...]
-    members: tuple[Member, ...]
-    confidence: Confidence
-    tactics: tuple[str, ...] = ()
-    coverage: Coverage | None = None
-    next_steps: tuple[str, ...] = ()
-    representatives: tuple[int, ...] = ()
-
-
 class Detector:
     """Families of near-duplicates on every tick, all accounts together when enough is new."""
 
@@ -64,6 +48,7 @@ class Detector:
     ) -> None:
         self.library = library or ReferenceLibrary(rule.reference_similarity)
         self.families_watch = FamilyWatch(rule.families)
+        self._standing = Standing(2 * rule.thresholds.log_p_high)
         self.accounts_book = AccountBook()
         self.analyst = Analyst(
             self.accounts_book, index, rule.analysis, rule.thresholds, self.library
@@ -120,15 +105,23 @@ class Detector:
         return self.analyst.population(suspects)
 
     def tick(
-        self, reported: Callable[[int], bool], suspicions: Iterable[Suspicion] = ()
+        self,
+        reported: Callable[[int], bool],
+        suspicions: Iterable[Suspicion] | None = None,
+        *,
+        last: bool = False,
     ) -> list[Finding]:
         """Test the families that changed since the last tick, and take over `suspicions`.
 
         A family that is `reported` already is returned whatever its test says: who joins it now
-        belongs to its campaign.
+        belongs to its campaign. Suspicions are None unless there was a look; `last` says that no
+        other will follow.
         """
         findings = [_of_family(found) for found in self.families_watch.tick(reported)]
-        return findings + [self._of_accounts(suspicion) for suspicion in suspicions]
+        if suspicions is not None:
+            found = [self._of_accounts(suspicion) for suspicion in suspicions]
+            findings += self._standing.after_look(found, last=last)
+        return findings
 
     def test_again(self, families: Iterable[int]) -> None:
         """Test again at the next tick even if nothing is new: the report was not recorded.
@@ -158,6 +151,7 @@ class Detector:
             coverage=measured.coverage,
             next_steps=verdict.next_steps,
             representatives=measured.seqs,
+            log_p=verdict.log_p,
         )
 
     def _members(self, suspicion: Suspicion) -> Iterable[Member]:

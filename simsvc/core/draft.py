@@ -14,6 +14,7 @@ from simsvc.domain.campaign import (
     Member,
     extent_of,
 )
+from simsvc.domain.verdict import Confidence
 
 LIVE = (CampaignState.OPEN, CampaignState.QUIET)
 _APART = 0.2
@@ -144,7 +145,8 @@ class Draft:
     def _grow(self, campaign: Campaign, change: Change, finding: Finding) -> None:
         families = tuple(dict.fromkeys((*campaign.families, *_families(finding))))
         members = self._members(campaign, families, finding)
-        if (families, members) == (campaign.families, campaign.members):
+        same = (families, members) == (campaign.families, campaign.members)
+        if same and not finding.withdrawn:
             return  # A restart tests every family again.
         kept = [e for e in campaign.evidence if e.family != finding.family]
         of_accounts = not finding.family
@@ -155,7 +157,7 @@ class Draft:
             evidence=(*finding.evidence, *kept) if of_accounts else (*kept, *finding.evidence),
             members=members,
             extent=extent_of(members.values()),
-            confidence=max(campaign.confidence, finding.confidence),
+            confidence=_confidence(campaign, finding),
             tactics=_tactics(campaign, finding),
             coverage=finding.coverage or campaign.coverage,
             next_steps=finding.next_steps if of_accounts else campaign.next_steps,
@@ -191,6 +193,13 @@ class Draft:
 
 def _families(finding: Finding) -> tuple[int, ...]:
     return (finding.family,) if finding.family else ()
+
+
+def _confidence(campaign: Campaign, finding: Finding) -> Confidence:
+    """A finding that is taken back leaves what families of near-duplicates are evidence for."""
+    if finding.withdrawn:
+        return Confidence.MEDIUM if campaign.families else Confidence.LOW
+    return max(campaign.confidence, finding.confidence)
 
 
 def _tactics(campaign: Campaign, finding: Finding) -> tuple[str, ...]:

@@ -126,7 +126,7 @@ class Lifecycle:
         now = asyncio.get_running_loop().time()
         force = now - self._looked >= self._schedule.look and self._detector.analyst.behind()
         gathered = await self._writer.call(lambda: self._gather(force=force))
-        suspicions: list[Suspicion] = []
+        suspicions: list[Suspicion] | None = None
         if gathered is not None:
             self._looked = now
             suspicions = await asyncio.get_running_loop().run_in_executor(
@@ -140,7 +140,7 @@ class Lifecycle:
             return None
         return population, self._detector.analyst.moves(population)
 
-    def tick(self, suspicions: Sequence[Suspicion] = ()) -> int:
+    def tick(self, suspicions: Sequence[Suspicion] | None = None) -> int:
         """Test what changed, record and publish the result; return the changes. Writing thread."""
         findings = self._detector.tick(self._book.is_reported, suspicions)
         events = self._book.plan(findings, self._detector, self._clock.now())

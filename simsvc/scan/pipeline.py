@@ -134,10 +134,10 @@ def _observe(batch: Sequence[Arrival], embeddings: dict[str, Embedding], parts: 
 def _tick(parts: Parts, *, force: bool) -> None:
     detector = parts.detector
     population = detector.population(parts.book.suspects(), force=force)
-    suspicions = []
+    suspicions = None
     if population is not None:
         suspicions = detector.analyst.analyse(population, detector.analyst.moves(population))
-    findings = detector.tick(parts.book.is_reported, suspicions)
+    findings = detector.tick(parts.book.is_reported, suspicions, last=force)
     parts.book.apply(parts.book.plan(findings, parts.detector, parts.detector.latest))
 
 

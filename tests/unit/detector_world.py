@@ -115,7 +115,7 @@ class Traffic:
         population = detector.population((), force=True)
         assert population is not None
         suspicions = detector.analyst.analyse(population, detector.analyst.moves(population))
-        return detector.tick(lambda _: False, suspicions)
+        return detector.tick(lambda _: False, suspicions, last=True)
 
     def observed(self) -> tuple[Detector, FlatIndex]:
         index = FlatIndex(DIMENSION)
