@@ -66,16 +66,10 @@ def log_p_no_nights(group: Floats, others: Floats) -> float:
 def log_p_like_volumes(group: Floats, others: Floats) -> float:
     """Test that volumes (n,) of a group differ less than ordinary accounts' (m,) do.
 
-    On the logarithm of the volumes; Brown and Forsythe 1974, JASA 69, 364–367, one-sided: a t test
-    of the distances to the median.
+    On the distances of their logarithms to the median (Brown and Forsythe 1974, JASA 69, 364–367),
+    but by ranks: a t test of a dozen skewed distances claims more than a dozen can show.
     """
-    if min(len(group), len(others)) < _LEAST:
-        return 0.0
-    mine, theirs = (np.abs(np.log(x) - np.median(np.log(x))) for x in (group, others))
-    if not theirs.std() and not mine.std():
-        return 0.0
-    result = stats.ttest_ind(mine, theirs, equal_var=False, alternative="less")
-    return _log(float(result.pvalue))
+    return _closer(np.log(group), np.log(others))
 
 
 def log_p_too_regular(actors: npt.NDArray[np.int64]) -> float:
@@ -99,13 +93,14 @@ def log_p_joint_onset(group: Floats, others: Floats) -> float:
 
     The same test as for volumes, on the times themselves.
     """
+    return _closer(group, others)
+
+
+def _closer(group: Floats, others: Floats) -> float:
     if min(len(group), len(others)) < _LEAST:
         return 0.0
     mine, theirs = (np.abs(x - np.median(x)) for x in (group, others))
-    if not theirs.std() and not mine.std():
-        return 0.0
-    result = stats.ttest_ind(mine, theirs, equal_var=False, alternative="less")
-    return _log(float(result.pvalue))
+    return _mann_whitney(mine, theirs, "less")
 
 
 def successive(times: Floats, owners: npt.NDArray[np.int64]) -> bool:

@@ -119,12 +119,19 @@ def test_equal_volumes_are_alike() -> None:
 
 
 def test_like_volumes_by_hand() -> None:
-    # Logarithms of the group −1, 0, 0, 1 (median 0): distances 1, 0, 0, 1: mean ½, variance ⅓.
-    # Others −3, −1, 1, 3: 3, 1, 1, 3: mean 2, variance 4/3. t = −1.5/√(⅓/4 + (4/3)/4) = −2.32379,
-    # with (5/12)²/((1/12)²/3 + (1/3)²/3) = 4.41176 degrees (Welch).
+    # Logarithms of the group −1, 0, 0, 1: distances to the median 1, 0, 0, 1. Others −3, −1, 1, 3:
+    # 3, 1, 1, 3. U = 2 (four ties), mean 8; ties of 2, 4, 2: variance 16/12 (9 − 72/56) = 10.2857.
+    # z = (2 − 8 + ½)/3.20713 = −1.71493.
     group, others = np.exp(_array(-1, 0, 0, 1)), np.exp(_array(-3, -1, 1, 3))
-    expected = float(stats.t.logcdf(-2.323790, 4.411765))
-    assert log_p_like_volumes(group, others) == pytest.approx(expected, rel=1e-5)
+    expected = float(stats.norm.logcdf(-1.71493))
+    assert log_p_like_volumes(group, others) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_handful_of_accounts_cannot_be_overwhelming() -> None:
+    # Seven that began within a minute among hundreds: by ranks no less than about e^−14.
+    rng = np.random.default_rng(3)
+    log_p = log_p_joint_onset(5e5 + rng.uniform(0, 60, 7), rng.uniform(0, 1e6, 400))
+    assert -14 < log_p < SMALL
 
 
 def test_accounts_that_begin_together_stand_out() -> None:
