@@ -91,7 +91,7 @@ def _wait_for_campaign(client: Client) -> Campaign | None:
     deadline = time.monotonic() + _REPORT_SECONDS
     seen: Campaign | None = None
     while time.monotonic() < deadline:
-        time.sleep(2.5)
+        time.sleep(5)
         campaigns = sorted(client.list_campaigns(), key=lambda c: -c.account_count)
         if campaigns and seen is not None and campaigns[0].etag == seen.etag:
             return client.get_campaign(seen.campaign_id)

@@ -33,6 +33,7 @@ def running_server(data: Path, metrics: str = "") -> Iterator[str]:
         "SIMSVC_METRICS_LISTEN": metrics,
         "SIMSVC_DATA_DIR": str(data),
         "SIMSVC_DETECTION_TICK": "1",
+        "SIMSVC_DETECTION_LOOK": "3",
     }
     data.mkdir(parents=True)
     log = data / "server.log"
