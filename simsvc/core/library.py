@@ -75,6 +75,9 @@ class ReferenceLibrary:
         What was found of a prompt once is remembered as long as the sets are the same.
         """
         known, sets = self._seen, self._sets
+        if not sets:
+            none = np.full(len(seqs), -1, np.int64)
+            return Matches((), (), none, none, np.zeros(len(seqs), np.bool_))
         new = np.array([i for i, seq in enumerate(seqs.tolist()) if seq not in known], np.int64)
         if len(known) > _SEEN:
             known.clear()
