@@ -14,7 +14,7 @@ from simsvc.core.evidence import Measured, Measurer
 from simsvc.core.groups import Group, GroupRule, find_groups, joined, referenced, without
 from simsvc.core.library import ReferenceLibrary
 from simsvc.domain.signals.combine import OnlineFdr
-from simsvc.domain.signals.population import Population
+from simsvc.domain.signals.population import Population, sampled_from
 from simsvc.domain.signals.twins import TwinRule
 from simsvc.domain.verdict import Measures, Thresholds, Verdict, judge
 from simsvc.ports.index import VectorIndex
@@ -44,7 +44,7 @@ class AnalysisRule:
 class Suspicion:
     """A judged group; `members` maps an actor to its probability, `reasons` to what put it there.
 
-    `source` maps an actor to the share of its looked-at prompts that are the group's.
+    `source` maps an actor to the share of its prompts that are the group's.
     """
 
     measured: Measured
@@ -152,9 +152,8 @@ class Analyst:
         return kept
 
     def _judged(self, measurer: Measurer, group: Group) -> tuple[Measured, Verdict] | None:
-        group = without(group, measurer.saturated(group))
-        if group.odds:
-            group = measurer.without_bystanders(group)
+        bystanders = measurer.bystanders
+        group = bystanders.let_go(without(group, bystanders.saturated(group)))
         if len(group.odds) < self._rule.least_accounts:
             return None
         measured = measurer.measure(group)
@@ -174,19 +173,23 @@ class Analyst:
         vectors = self._index.vectors(rows["seq"].tolist()) if len(rows) else np.zeros((0, 1))
         there = vectors.any(axis=1)
         rows, owners, vectors = rows[there], owners[there], vectors[there]
+        owners = owners.astype(np.int64)
+        volumes = np.array([s.prompts for s in states], np.float64)
+        isolation = np.array([s.isolation() for s in states], np.float64)
         return Population(
             actors=np.array(actors, np.int64),
             vectors=vectors.astype(np.float32),
-            owners=owners.astype(np.int64),
+            owners=owners,
             times=rows["at"] / _MICRO,
             isolated=rows["isolated"],
+            stands_for=sampled_from(rows["isolated"], owners, volumes, isolation),
             frames=rows["frame"],
             families=rows["family"],
             seqs=rows["seq"],
             moved=rows["moved"],
-            volumes=np.array([s.prompts for s in states], np.float64),
+            volumes=volumes,
             onsets=np.array([s.first / _MICRO for s in states], np.float64),
-            isolation=np.array([s.isolation() for s in states], np.float64),
+            isolation=isolation,
             moves=np.array([s.moved for s in states], np.float64),
             continued=np.array([s.continued for s in states], np.float64),
         )
@@ -234,12 +237,11 @@ def _suspicion(
 ) -> Suspicion:
     actors = population.actors
     odds = measured.group.odds
-    kept = np.bincount(population.owners, minlength=len(actors))
-    mine = np.bincount(population.owners[measured.group.source], minlength=len(actors))
+    sent = population.sent(measured.group.source)
     return Suspicion(
         measured,
         verdict,
         members={int(actors[p]): _probability(odds[p]) for p in odds},
         reasons={int(actors[p]): measurer.reasons(measured, p) for p in odds},
-        source={int(actors[p]): float(mine[p] / max(kept[p], 1)) for p in odds},
+        source={int(actors[p]): float(sent[p] / max(population.volumes[p], 1)) for p in odds},
     )

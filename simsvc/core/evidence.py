@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from simsvc.core.bystanders import Bystanders
 from simsvc.core.claims import claims_of, lockstep_evidence, reference_evidence
 from simsvc.core.groups import SESSION, Group
 from simsvc.core.library import Matches
+from simsvc.core.timing import Timing
 from simsvc.domain.campaign import Evidence
 from simsvc.domain.signals import schedule
-from simsvc.domain.signals.attribution import shortfall
 from simsvc.domain.signals.collisions import collisions, cross_pairs
 from simsvc.domain.signals.combine import combined_log_p
-from simsvc.domain.signals.coverage import Coverage, coverage_of, labours
+from simsvc.domain.signals.coverage import Coverage, coverage_of
 from simsvc.domain.signals.lockstep import Lockstep, lockstep_of
 from simsvc.domain.signals.migration import Moves, moves
 from simsvc.domain.signals.population import Flags, Ints, Population
@@ -25,7 +26,6 @@ from simsvc.domain.signals.shared_frame import FrameUse, log_p_shared_frame
 from simsvc.domain.signals.tails import log_choose
 from simsvc.domain.signals.twins import (
     Cohesion,
-    Floats,
     Vectors,
     cohesion_of,
     sums_of,
@@ -35,14 +35,8 @@ from simsvc.domain.verdict import Measures, Thresholds
 
 _SHOWN = 16
 _LEAST_PAIRS = 20
-_LEAST_SAME = 3
 # Farther out, the normal law is no guide.
 _NORMAL_TAIL = -700.0
-_SMALLEST = 0.05
-_ALONE = 2
-# Share of the time looked at in which an account may have been there all along.
-_CENSORED = 0.15
-_BACKGROUND_PROMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +68,19 @@ class Measurer:
         self._places = len(population.actors)
         sums = sums_of(vectors, population.owners, self._places)
         self._noise = within_noise(vectors, population.owners, sums)
-        # Prompts of one burst say one thing about the hours of an account.
-        self._starts = schedule.starts(population.times, population.owners)
-        self._wakeful = self._hours(np.ones(len(population.owners), np.bool_))
+        self._timing = Timing(population)
+        self.bystanders = Bystanders(population, vectors, thresholds)
 
     def measure(self, group: Group) -> Measured:
         """Measure a group."""
         members = group.members
         source = group.source & np.isin(self._all.owners, members)
         seen, chance = self._content(source)
-        items = self._items(source)
+        items = self._all.asked(source)
         same, pairs = cross_pairs(items)
         crossing = collisions(same, pairs, self._thresholds.collision_rate)
         coverage = coverage_of(items)
-        tests = self._schedule(members, source)
+        tests = self._timing.tests(members, source)
         frame, use = self._frame(members, source)
         moved = self._moves(members)
         reference, hits = self._reference(source)
@@ -118,34 +111,6 @@ class Measurer:
             evidence += (reference_evidence(reference, hits, shown),)
         return Measured(group, measures, evidence, coverage, frame, shown)
 
-    def saturated(self, group: Group) -> set[int]:
-        """Return the accounts of a group that ask most of a small set which all of them ask.
-
-        A class has its homework, a benchmark its runners: they share a source, but no work.
-        """
-        members = group.members
-        source = group.source & np.isin(self._all.owners, members)
-        asked = dict(zip(members.tolist(), self._asked(members, source).tolist(), strict=True))
-        found = labours(self._items(source), asked, _LEAST_SAME)
-        return {place for place, labour in found.items() if labour < self._thresholds.labour}
-
-    def without_bystanders(self, group: Group) -> Group:
-        """Return a group less the accounts that hardly take part in its work.
-
-        Where an exact signal names the accounts, how much each sent does not matter.
-        """
-        if group.exact:
-            return group
-        members = group.members
-        source = group.source & np.isin(self._all.owners, members)
-        less = shortfall(self._asked(members, source))
-        odds = {
-            place: group.odds[place] + loss
-            for place, loss in zip(members.tolist(), less.tolist(), strict=True)
-            if group.odds[place] + loss > 0
-        }
-        return replace(group, odds=odds)
-
     def _content(self, source: Flags) -> tuple[Cohesion, float]:
         """Return the cohesion of the group's source, and ln p of it.
 
@@ -167,63 +132,14 @@ class Measurer:
         log_p = float(stats.norm.logsf(seen.cross / max(error, 1e-12))) + groups
         return seen, min(0.0, max(log_p, _NORMAL_TAIL))
 
-    def _items(self, source: Flags) -> list[tuple[int, int]]:
-        owners, asked = self._all.owners[source], self._all.items[source]
-        return list(zip(owners.tolist(), asked.tolist(), strict=True))
-
     def _labour(self, members: Ints, source: Flags, same: int, pairs: int) -> float:
         """Return the size of the set that is asked for over the items that one account asks.
 
         Two random prompts of a set of K items are the same with chance 1/K, whatever sample of
         them is kept: K = pairs/same.
         """
-        asked = float(self._asked(members, source).mean())
+        asked = float(self._all.sent(source)[members].mean())
         return pairs / max(same, 1) / max(asked, 1.0)
-
-    def _asked(self, members: Ints, source: Flags) -> Floats:
-        """Estimate how many prompts of the source each member sent, beyond those looked at."""
-        kept = np.bincount(self._all.owners, minlength=self._places)[members]
-        mine = np.bincount(self._all.owners[source], minlength=self._places)[members]
-        sent: Floats = self._all.volumes[members] * mine / np.maximum(kept, 1)
-        return sent
-
-    def _schedule(self, members: Ints, source: Flags) -> dict[str, float]:
-        volumes = self._all.volumes
-        inside = np.zeros(self._places, np.bool_)
-        inside[members] = True
-        others = np.flatnonzero(~inside & (volumes >= _BACKGROUND_PROMPTS))
-        isolation = self._all.isolation
-        # To be in a group takes some prompts, isolated ones as a rule: whoever has fewer could
-        # not be, and is no measure of those who are.
-        large = others[volumes[others] >= np.quantile(volumes[members], _SMALLEST)]
-        lone = others[(isolation * volumes)[others] >= _ALONE]
-        if len(lone) < len(members):
-            # Hardly anybody else could have been in it, which is the very thing to be told.
-            lone = others
-        hours = self._hours(source)
-        return {
-            "isolation": schedule.log_p_isolated(isolation[members], isolation[lone]),
-            "volumes": schedule.log_p_like_volumes(volumes[members], volumes[large]),
-            "order": schedule.log_p_too_regular(self._all.owners[source]),
-            "onset": schedule.log_p_joint_onset(*self._onsets(members, others)),
-            "nights": schedule.log_p_no_nights(hours[members], self._wakeful[others]),
-        }
-
-    def _hours(self, chosen: Flags) -> Floats:
-        chosen = chosen & self._starts
-        owners = self._all.owners[chosen]
-        return schedule.wakefulness(self._all.times[chosen], owners, self._places)
-
-    def _onsets(self, members: Ints, others: Ints) -> tuple[Floats, Floats]:
-        """Return the first prompts of those that were not there from the beginning.
-
-        When the others began is not known: whoever sends much seems to begin with the record.
-        """
-        onsets = self._all.onsets
-        early = onsets.min() + _CENSORED * np.ptp(onsets)
-        mine, theirs = onsets[members], onsets[others]
-        mine, theirs = mine[mine > early], theirs[theirs > early]
-        return (mine if 2 * len(mine) > len(members) else mine[:0]), theirs
 
     def _frame(self, members: Ints, source: Flags) -> tuple[int, FrameUse | None]:
         """Return the frame that most of the group's prompts have, and how it is used."""
@@ -261,7 +177,7 @@ class Measurer:
 
     def _lockstep(self, source: Flags) -> Lockstep:
         used: dict[int, set[int]] = {}
-        for owner, item in self._items(source):
+        for owner, item in self._all.asked(source):
             used.setdefault(item, set()).add(owner)
         shared = {item: owners for item, owners in used.items() if len(owners) > 1}
         counts = np.unique(self._all.owners[source], return_counts=True)[1].tolist()

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
+from simsvc.domain.signals.robust import weighted_median
 from simsvc.domain.signals.twins import (
     Floats,
     Owners,
@@ -171,15 +172,17 @@ def shortfall(asked: Floats) -> Floats:
     """Return how much less sure each account is (m,), as log odds, for the prompts it sent (m,).
 
     A pool shares its jobs out: whoever sent far fewer of the source's prompts than the others
-    stands by. On the logarithm of the counts, −z²/2 below the median, z by the median absolute
+    stands by. On the logarithm of the counts, −z²/2 below the middle, z by the median absolute
     deviation (Hampel 1974, JASA 69, 383–393), of no less than chance makes and a quarter: where
-    volumes spread, as they may, little follows from one.
+    volumes spread, as they may, little follows from one. The middle and the deviation are those of
+    the prompts, not of the accounts: those who do the work say how much that is, however many
+    stand by.
     """
     logs = np.log(np.maximum(asked, 0.5))
-    middle = float(np.median(logs))
+    middle = weighted_median(logs, asked)
     # Counts dealt at random vary by their root: 1/√n on the logarithm.
     chance = math.sqrt(_LEAST_SPREAD**2 + math.exp(-middle))
-    spread = max(1.4826 * float(np.median(np.abs(logs - middle))), chance)
+    spread = max(1.4826 * weighted_median(np.abs(logs - middle), asked), chance)
     below = np.minimum((logs - middle) / spread, 0.0)
     penalty: Floats = -(below**2) / 2
     return penalty

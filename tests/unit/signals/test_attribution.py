@@ -137,12 +137,20 @@ def test_probability_is_the_logistic_of_the_log_odds() -> None:
 
 
 def test_who_does_little_of_the_work_stands_by() -> None:
-    # Median 16, so the spread is at least √(1/16 + 1/16) = 0.354. For 2 of 16: ln(1/8) = −2.079,
-    # z = −5.88, −z²/2 = −17.3. More than the median is no loss.
-    asked = np.array([16.0, 16, 16, 16, 2, 64])
+    # The middle prompt of 86 is of an account that sent 16, so the spread is at least
+    # √(1/16 + 1/16) = 0.354. For 2 of 16: ln(1/8) = −2.079, z = −5.88, −z²/2 = −17.3. More than
+    # the middle is no loss.
+    asked = np.array([16.0, 16, 16, 16, 2, 20])
     less = shortfall(asked)
     assert less[4] == pytest.approx(-17.29, abs=0.05)
     assert less[[0, 5]] == pytest.approx([0, 0])
+
+
+def test_however_many_stand_by_the_middle_is_of_those_who_work() -> None:
+    # Eight sent 16 each, twenty 2 each: the middle of 168 prompts is 16, that of 28 accounts 2.
+    less = shortfall(np.array([16.0] * 8 + [2.0] * 20))
+    assert less[0] == 0
+    assert less[-1] == pytest.approx(-17.29, abs=0.05)
 
 
 def test_where_volumes_spread_little_follows_from_one() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simsvc.domain.signals.population import Population
+from simsvc.domain.signals.population import Population, sampled_from
 
 
 def _population(vectors: list[list[float]], owners: list[int]) -> Population:
@@ -26,6 +26,7 @@ def _population(vectors: list[list[float]], owners: list[int]) -> Population:
         isolation=per_account,
         moves=per_account,
         continued=per_account,
+        stands_for=np.arange(1.0, count + 1),
     )
 
 
@@ -46,5 +47,21 @@ def test_without_some_prompts_all_columns_agree() -> None:
     rest = population.without(np.array([True, False, False, True]))
     assert rest.seqs.tolist() == [2, 3]
     assert rest.owners.tolist() == [0, 1]
+    assert rest.stands_for.tolist() == [2, 3]
     assert rest.vectors.tolist() == [[0, 1], [1, 0]]
     assert len(rest.actors) == len(population.actors)
+
+
+def test_a_kept_prompt_stands_for_its_kind() -> None:
+    # Account 0 sent 100, a tenth isolated: 2 of 10 isolated ones are kept and 3 of 90 in bursts.
+    # Account 1 sent two isolated ones, both kept.
+    isolated = np.array([True, True, False, False, False, True, True])
+    owners = np.array([0, 0, 0, 0, 0, 1, 1])
+    weights = sampled_from(isolated, owners, np.array([100.0, 2]), np.array([0.1, 1]))
+    assert weights.tolist() == [5, 5, 30, 30, 30, 1, 1]
+
+
+def test_prompts_sent_are_estimated_by_what_each_kept_one_stands_for() -> None:
+    population = _population([[1, 0]] * 4, [0, 0, 1, 1])  # Stand for 1, 2, 3, 4.
+    assert population.sent(np.array([True, False, True, True])).tolist() == [1, 7]
+    assert population.asked(np.array([False, True, True, False])) == [(0, 1), (1, 3)]

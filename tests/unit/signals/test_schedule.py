@@ -120,18 +120,26 @@ def test_equal_volumes_are_alike() -> None:
 
 def test_like_volumes_by_hand() -> None:
     # Logarithms of the group −1, 0, 0, 1: distances to the median 1, 0, 0, 1. Others −3, −1, 1, 3:
-    # 3, 1, 1, 3. U = 2 (four ties), mean 8; ties of 2, 4, 2: variance 16/12 (9 − 72/56) = 10.2857.
-    # z = (2 − 8 + ½)/3.20713 = −1.71493.
+    # 3, 1, 1, 3. Of 16 pairs the group is closer in 12 and as close in 4: 14/16 = 0.875. Error
+    # √(9/(12·16)) = 0.216506, z = (0.875 − 0.6)/0.216506 = 1.27017.
     group, others = np.exp(_array(-1, 0, 0, 1)), np.exp(_array(-3, -1, 1, 3))
-    expected = float(stats.norm.logcdf(-1.71493))
+    expected = float(stats.norm.logsf(1.27017))
     assert log_p_like_volumes(group, others) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_handful_of_accounts_cannot_be_overwhelming() -> None:
-    # Seven that began within a minute among hundreds: by ranks no less than about e^−14.
+    # Seven that began within a minute among hundreds, closer than nearly all: by ranks
+    # z ≈ (1 − 0.6)/√(408/(12·2800)) = 3.63, ln p ≈ −8.9, and no less.
     rng = np.random.default_rng(3)
     log_p = log_p_joint_onset(5e5 + rng.uniform(0, 60, 7), rng.uniform(0, 1e6, 400))
-    assert -14 < log_p < SMALL
+    assert -9.0 < log_p < -8.0
+
+
+def test_a_small_likeness_of_many_accounts_is_no_evidence() -> None:
+    # Whoever sends more begins earlier, so that any large group begins a little closer together.
+    rng = np.random.default_rng(4)
+    log_p = log_p_joint_onset(rng.normal(0, 0.75, 300), rng.normal(0, 1, 2000))
+    assert log_p > PLAIN
 
 
 def test_accounts_that_begin_together_stand_out() -> None:

@@ -1,0 +1,62 @@
+"""Whether an account's share of a group's source is a task or a habit.
+
+A scheduler's prompts lie between the bursts in which people send. Whoever is in a group for that
+kind of prompt, but asks it in bursts as well, asks it for itself. How many of an account's B
+prompts in bursts are like the source, b, is Poisson with mean
+
+    B f + r k        if k of its isolated prompts are a task, r as many in bursts as usual there;
+    B k/I            if k of I are a habit, as frequent in bursts as between them;
+
+f is the share of bursts that is like the source by chance. The share of accounts with a habit is
+estimated by expectation–maximisation (Dempster, Laird and Rubin 1977, JRSS B 39, 1–38).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from simsvc.domain.signals.robust import weighted_median
+from simsvc.domain.signals.twins import Floats
+
+# Of a task too, some prompts happen to fall into a burst.
+_FALLEN = 0.05
+# Before anything is seen: one account of ten has the habit, worth ten accounts.
+_HABIT, _WORTH = 0.1, 10.0
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Of each account (m,): prompts between bursts and in bursts, and those like the source."""
+
+    alone: Floats
+    alone_like: Floats
+    bursts: Floats
+    bursts_like: Floats
+
+
+def log_odds_of_task(seen: Likeness, chance: float) -> Floats:
+    """Return the log odds (m,) that each account has a task, not a habit.
+
+    `chance` is the share of ordinary accounts' prompts in bursts that is like the source.
+    """
+    k, b = seen.alone_like, seen.bursts_like
+    usual = weighted_median(b / (k + 0.5), k)
+    task = seen.bursts * max(chance, 1e-4) + (usual + _FALLEN) * (k + 0.5)
+    habit = np.maximum(seen.bursts * (k + 0.5) / (seen.alone + 1.0), task)
+    ratio = stats.poisson.logpmf(b, task) - stats.poisson.logpmf(b, habit)
+    share = _HABIT
+    for _ in range(_ROUNDS):
+        chances = share / (share + (1 - share) * np.exp(np.clip(ratio, -50, 50)))
+        share = float((chances.sum() + _HABIT * _WORTH) / (len(k) + _WORTH))
+    odds: Floats = ratio + np.log((1 - share) / share)
+    return odds
+
+
+def either(odds: Floats, other: Floats) -> Floats:
+    """Combine log odds (m,) against two alternatives: 1/(1/o₁ + 1/o₂) of the odds."""
+    combined: Floats = -np.logaddexp(-odds, -other)
+    return combined
