@@ -114,7 +114,9 @@ class Draft:
         ]
 
     def _overlaps(self, campaign: Campaign, actors: set[int]) -> bool:
-        theirs = {m.actor for m in campaign.members.values()}
+        # Those that this tick has let go of too: the part that they make is split from it.
+        before = self._base.get(campaign.campaign_id, campaign)
+        theirs = {m.actor for c in (campaign, before) for m in c.members.values()}
         shared = len(theirs & actors)
         smaller, larger = sorted((len(theirs), len(actors)))
         return shared >= self._rule.overlap * smaller and shared >= _LEAST_SHARE * larger
@@ -145,7 +147,8 @@ class Draft:
     def _grow(self, campaign: Campaign, change: Change, finding: Finding) -> None:
         families = tuple(dict.fromkeys((*campaign.families, *_families(finding))))
         members = self._members(campaign, families, finding)
-        same = (families, members) == (campaign.families, campaign.members)
+        held = self._campaigns[campaign.campaign_id]
+        same = (families, members) == (held.families, held.members)
         if same and not finding.withdrawn:
             return  # A restart tests every family again.
         kept = [e for e in campaign.evidence if e.family != finding.family]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from simsvc.client import Client, Connection, ReferenceSetKind, SimsvcRpcError
 from simsvc.demo.command import observed
 from simsvc.demo.traffic import TrafficPlan, generate
+from simsvc.domain.chunks import chunks
 from tests.process import ServerProcess
 
 
@@ -106,3 +108,49 @@ def test_calibrate_stores_what_a_server_then_says(tmp_path: Path) -> None:
     ):
         after = client.server_info().detection.calibration
     assert (after.source, after.prompts, after.sufficient) == ("calibrated", 500, False)
+
+
+def test_a_dismissed_campaign_moves_the_thresholds_and_says_so(tmp_path: Path) -> None:
+    events = generate(TrafficPlan(accounts=160, prompts=900, group_accounts=30))
+    settings = {
+        "SIMSVC_RETENTION": "315360000",
+        "SIMSVC_DETECTION_TICK": "0.2",
+        "SIMSVC_DETECTION_LOOK": "1",
+    }
+    with (
+        ServerProcess(tmp_path, settings) as server,
+        Client(Connection(server.address())) as client,
+    ):
+        for batch in chunks(list(events), 256):
+            client.observe_batch([observed(e) for e in batch])
+        campaign = _first_campaign(client)
+    environment = {"SIMSVC_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    made = {}
+    for judged in ("--confirmed", "--dismissed"):
+        out = tmp_path / f"{judged}.json"
+        done = subprocess.run(
+            [sys.executable, "-m", "simsvc.main", "calibrate", judged, campaign, "--out", out],
+            capture_output=True, text=True, check=False, env=environment,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "log_p_high" in done.stdout
+        made[judged] = json.loads(out.read_text())
+    # Its accounts are no measure of what is ordinary if it was one, and are if it was none.
+    assert (made["--confirmed"]["confirmed"], made["--dismissed"]["dismissed"]) == (1, 1)
+    high = {k: m["thresholds"]["log_p_high"] for k, m in made.items()}
+    assert high["--dismissed"] < high["--confirmed"]
+    with (
+        ServerProcess(tmp_path, settings) as server,
+        Client(Connection(server.address())) as client,
+    ):
+        after = client.server_info().detection.calibration
+    assert (after.source, after.confirmed, after.dismissed) == ("calibrated", 0, 1)
+
+
+def _first_campaign(client: Client) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for campaign in client.list_campaigns():
+            return campaign.campaign_id
+        time.sleep(0.2)
+    raise AssertionError("no campaign was reported")

@@ -10,7 +10,7 @@ from simsvc.domain.reference import ReferenceItem, ReferenceKind
 from simsvc.domain.verdict import Confidence
 from tests.fakes.prompts import NOW
 from tests.fakes.record import MemoryRecord
-from tests.unit.detector_world import DAY, Item, Traffic, members_of
+from tests.unit.detector_world import DAY, DIMENSION, Item, Traffic, members_of
 
 
 def world(seed: int = 1) -> Traffic:
@@ -116,6 +116,20 @@ def reference(items: list[Item]) -> list[ReferenceItem]:
         )
         for i in items
     ]
+
+
+def test_a_set_of_which_each_account_gets_a_corner() -> None:
+    traffic = world()
+    members, items = [traffic.account() for _ in range(40)], traffic.data_set(480)
+    corners = 0.9 * traffic.rng.standard_normal((40, DIMENSION))
+    for i, item in enumerate(items):
+        corner, at = i * 40 // 480, DAY * (1 + 8 * traffic.rng.random())
+        traffic.send(at, members[corner], Item(item.vector + corners[corner], item.name))
+    for member in members:
+        pair = traffic.topics[traffic.rng.choice(60, 2, replace=False)]
+        traffic.people(member, [traffic.habit(*pair) for _ in range(6)])
+    finding = found(traffic, members)
+    assert finding.tactics == ("topical_partition",)
 
 
 def test_the_harvest_of_a_known_set_is_named_with_its_coverage() -> None:
