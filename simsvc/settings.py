@@ -184,7 +184,7 @@ class Settings(BaseSettings):
         0.05, gt=0, lt=1, description="Share of false ones among reported groups, over time."
     )
     detection_renewed: float = Field(
-        0.05, gt=0, description="Share of new prompts from which all accounts are looked at again."
+        0.04, gt=0, description="Share of new prompts from which all accounts are looked at again."
     )
     detection_look: float = Field(
         120.0, gt=0, description="Time after which all accounts are looked at again in any case."

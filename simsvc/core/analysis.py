@@ -35,7 +35,7 @@ class AnalysisRule:
     pool: int = 4000
     least_accounts: int = 8
     alpha: float = 0.05
-    renewed: float = 0.05
+    renewed: float = 0.04
     prompts: int = 500
     least_log_odds: float = 0.7
 
