@@ -36,7 +36,8 @@ from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.verdict import Thresholds
 from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
-from simsvc.embed.engine import TorchEngine
+from simsvc.embed.choice import EngineRule, make
+from simsvc.embed.engine import Engine
 from simsvc.embed.weights import model_source
 from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.index.snapshot import SnapshotStore
@@ -183,21 +184,25 @@ def readings(service: Service) -> dict[str, Callable[[], float]]:
         "embed_texts_total": lambda: embedded.texts,
         "embed_windows_total": lambda: embedded.windows,
         "embed_tokens_total": lambda: embedded.tokens,
+        "embed_computed_tokens_total": lambda: embedded.computed,
         "ticks_total": lambda: s.lifecycle.ticks,
     }
 
 
-def make_engine(settings: Settings) -> TorchEngine:
-    """Load the model of the settings."""
-    return TorchEngine(
-        model_source(settings.model, settings.model_sha256),
-        max_windows=settings.max_windows,
+def make_engine(settings: Settings) -> Engine:
+    """Load the model of the settings, into the engine of the settings."""
+    rule = EngineRule(
+        wanted=settings.engine,
         dtype=settings.model_dtype,
+        max_windows=settings.max_windows,
         threads=settings.model_threads or len(os.sched_getaffinity(0)),
+        budget=settings.batch_tokens,
+        cache=settings.model_cache.expanduser(),
     )
+    return make(model_source(settings.model, settings.model_sha256), rule)
 
 
-def _batcher(settings: Settings, engine: TorchEngine) -> Batcher:
+def _batcher(settings: Settings, engine: Engine) -> Batcher:
     cache = EmbeddingCache(settings.cache_texts)
     batcher = Batcher(engine, settings.batch_tokens, settings.batch_texts, cache)
     batcher.start(engine.use_this_thread)

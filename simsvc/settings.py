@@ -107,8 +107,15 @@ class Settings(BaseSettings):
     model_sha256: str = Field(
         "", description="SHA-256 that the weights must have; the bundled model's is known."
     )
+    engine: Literal["auto", "openvino", "torch"] = Field(
+        "auto",
+        description="What computes the model; auto: openvino if the extra is installed.",
+    )
+    model_cache: Path = Field(
+        Path("~/.cache/simsvc/models"), description="Where converted models are kept."
+    )
     model_dtype: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Number format of the model's weights."
+        "float32", description="Number format of the weights in torch; not float32: torch only."
     )
     max_windows: int = Field(
         16, ge=1, description="Windows embedded of a long prompt; more are spread over its length."

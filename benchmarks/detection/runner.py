@@ -22,7 +22,7 @@ from simsvc.domain.frames import FrameRule
 from simsvc.domain.prompt import MICROSECONDS, Prompt
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.domain.validation import Limits
-from simsvc.embed.engine import TorchEngine
+from simsvc.embed.engine import Engine
 from simsvc.embed.store import EmbeddingStore
 from simsvc.ports.generation import generation_id
 from simsvc.scan.events import BadLine, read_events
@@ -79,13 +79,12 @@ def detect(events: Events, cache_dir: Path, settings: Settings | None = None) ->
 
 def traffic_of(events: Events, cache_dir: Path) -> Traffic:
     """Take events apart and embed them, as `simsvc scan` does."""
-    settings = Settings()
     intake = take_in(events.events, Dissector(_KEYRING, FrameRule()))
     engine = _engine()
     store = EmbeddingStore(cache_dir, generation_id(engine.info))
     try:
         found = store.embed(
-            (a.payload for a in intake.arrivals), _engine, settings.batch_tokens,
+            (a.payload for a in intake.arrivals), _engine,
             lambda done, of: Said()("Embedding", done, of),
         )  # fmt: skip
     finally:
@@ -103,7 +102,7 @@ def traffic_of(events: Events, cache_dir: Path) -> Traffic:
 
 
 @cache
-def _engine() -> TorchEngine:
+def _engine() -> Engine:
     engine = make_engine(Settings())
     engine.use_this_thread()
     return engine

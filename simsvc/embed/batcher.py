@@ -28,6 +28,8 @@ class BatcherCounters:
     texts: int = 0
     windows: int = 0
     tokens: int = 0
+    # With padding and special tokens.
+    computed: int = 0
     abandoned: int = 0
 
 
@@ -170,8 +172,9 @@ class Batcher:
         return [job for job in jobs if job.done is not None], stop
 
     def _embed_now(self, texts: Sequence[str]) -> list[Embedding]:
-        results, passes = embed_texts(self._engine, texts, self._budget)
-        self.counters.batches += passes
+        results, encoded = embed_texts(self._engine, texts)
+        self.counters.batches += encoded.passes
+        self.counters.computed += encoded.computed
         self.counters.texts += len(texts)
         self.counters.windows += sum(result.windows for result in results)
         self.counters.tokens += sum(result.tokens for result in results)

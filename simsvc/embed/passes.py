@@ -1,4 +1,4 @@
-"""Texts to embeddings in as few passes of the model as the token budget allows."""
+"""Texts to embeddings: cut into windows, encoded, and pooled again."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from simsvc.domain.windows import pool_windows
-from simsvc.embed.engine import Cut, Engine
+from simsvc.embed.engine import Cut, Encoded, Engine
 from simsvc.embed.lexical import blended
-from simsvc.embed.packing import pack
 from simsvc.ports.embedder import Embedding
 
 
-def embed_texts(engine: Engine, texts: Sequence[str], budget: int) -> tuple[list[Embedding], int]:
-    """Return one embedding a text, and the passes that it took. The model's thread only."""
+def embed_texts(engine: Engine, texts: Sequence[str]) -> tuple[list[Embedding], Encoded]:
+    """Return one embedding a text, and how their windows were encoded. The model's thread only."""
     cuts = engine.cut(texts) if texts else []
-    windows = [window for cut in cuts for window in cut.windows]
-    vectors = np.empty((len(windows), engine.info.dimension), np.float32)
-    batches = pack([window.tokens for window in windows], budget)
-    for batch in batches:
-        vectors[batch] = engine.encode([windows[i].text for i in batch])
-    return _pooled(texts, cuts, vectors), len(batches)
+    encoded = engine.encode([window for cut in cuts for window in cut.windows])
+    return _pooled(texts, cuts, encoded.vectors), encoded
 
 
 def _pooled(

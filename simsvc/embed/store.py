@@ -34,7 +34,6 @@ class EmbeddingStore:
         self,
         texts: Iterable[str],
         engine: Callable[[], Engine],
-        budget: int,
         progress: Callable[[int, int], None],
     ) -> dict[str, Embedding]:
         """Return the embedding of each distinct text; `engine` is called if one is missing.
@@ -48,7 +47,7 @@ class EmbeddingStore:
         done = len(known)
         progress(done, len(wanted))
         for group in chunks(missing, _AT_ONCE):
-            made, _ = embed_texts(engine(), group, budget)
+            made, _ = embed_texts(engine(), group)
             self._write(group, made)
             done += len(group)
             progress(done, len(wanted))

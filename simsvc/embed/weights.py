@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -67,3 +68,24 @@ def verify(source: ModelSource, actual: str) -> None:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def local_folder(source: ModelSource) -> Path:
+    """Return the model's folder, fetching a hub's model where the machine may do so."""
+    path = Path(source.location)
+    if path.is_dir():
+        return path
+    # Only a hub's model needs these.
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    try:
+        folder = Path(snapshot_download(source.location))
+    except (OSError, HFValidationError) as error:
+        raise ModelNotFoundError(
+            f"{source.name} is neither the bundled model nor a folder, and could not be fetched"
+        ) from error
+    modules = json.loads((folder / "modules.json").read_text())
+    if not modules:
+        raise FileNotFoundError(f"{source.name} is not a sentence-transformers model")
+    return folder

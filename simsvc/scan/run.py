@@ -21,7 +21,7 @@ from simsvc.domain.calibration import Calibration
 from simsvc.domain.frames import FrameRule
 from simsvc.domain.prompt import Prompt
 from simsvc.domain.pseudonyms import Keyring
-from simsvc.embed.engine import TorchEngine
+from simsvc.embed.engine import Engine
 from simsvc.embed.store import EmbeddingStore
 from simsvc.ports.generation import generation_id
 from simsvc.scan.events import BadLine
@@ -48,7 +48,7 @@ def scan(
     store = EmbeddingStore(cache_dir, generation_id(info))
     try:
         embeddings = store.embed(
-            (a.payload for a in intake.arrivals), engine, settings.batch_tokens,
+            (a.payload for a in intake.arrivals), engine,
             lambda done, of: progress("Embedding", done, of),
         )  # fmt: skip
     finally:
@@ -79,7 +79,7 @@ def replace_data_dir(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"data_dir": folder})
 
 
-def _engine(settings: Settings) -> TorchEngine:
+def _engine(settings: Settings) -> Engine:
     engine = make_engine(settings)
     engine.use_this_thread()
     return engine

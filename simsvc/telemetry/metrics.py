@@ -45,6 +45,7 @@ READINGS = {
     "embed_texts_total": "Texts embedded",
     "embed_windows_total": "Windows embedded",
     "embed_tokens_total": "Tokens embedded",
+    "embed_computed_tokens_total": "Tokens computed, with padding: waste is what exceeds embedded",
     "ticks_total": "Detection ticks",
 }
 

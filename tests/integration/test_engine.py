@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from simsvc.demo.traffic import generated_texts
+from simsvc.embed import fidelity
 from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
-from simsvc.embed.engine import TorchEngine
+from simsvc.embed.choice import EngineMissingError, EngineRule, Wanted, make, precision
+from simsvc.embed.converted import ConversionError
+from simsvc.embed.engine import Engine
+from simsvc.embed.torch_engine import TorchEngine
 from simsvc.embed.weights import BUNDLED_SHA256, ModelSource, WrongWeightsError, model_source
 from simsvc.ports.embedder import Embedding, Priority
+from simsvc.settings import Settings
 
 MAX_WINDOWS = 4
 TELUGU = ["మురళి శర్మ నటించిన మొదటి చిత్రం పేరేంటి?", "తెలంగాణ రాష్ట్ర విస్తీర్ణం ఎంత?"]
 
 
-@pytest.fixture(scope="module")
-def engine() -> TorchEngine:
-    source = model_source("all-MiniLM-L6-v2", "")
-    return TorchEngine(source, max_windows=MAX_WINDOWS, dtype="float32", threads=2)
+def rule(wanted: Wanted, cache: Path, max_windows: int = MAX_WINDOWS) -> EngineRule:
+    return EngineRule(wanted, "float32", max_windows, threads=2, budget=1024, cache=cache)
 
 
-async def embed(engine: TorchEngine, *texts: str) -> list[Embedding]:
+@pytest.fixture(scope="module", params=["torch", "openvino"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    cache = Settings().model_cache.expanduser()
+    return make(model_source("all-MiniLM-L6-v2", ""), rule(request.param, cache))
+
+
+def vectors(engine: Engine, texts: Sequence[str]) -> np.ndarray:
+    return engine.encode([cut.windows[0] for cut in engine.cut(texts)]).vectors
+
+
+async def embed(engine: Engine, *texts: str) -> list[Embedding]:
     batcher = Batcher(engine, budget=2048, max_texts=32, cache=EmbeddingCache(100))
     batcher.start(engine.use_this_thread)
     try:
@@ -40,18 +55,21 @@ def cosine(first: Embedding, second: Embedding) -> float:
     return float(first.vector @ second.vector)
 
 
-def test_the_bundled_model_is_the_official_one(engine: TorchEngine) -> None:
+def test_the_bundled_model_is_the_official_one(engine: Engine) -> None:
     info = engine.info
     assert (info.sha256, info.dimension, info.window_tokens) == (BUNDLED_SHA256, 384, 254)
 
 
-def test_vectors_are_those_of_sentence_transformers(engine: TorchEngine) -> None:
+def test_vectors_are_those_of_sentence_transformers(engine: Engine) -> None:
     texts = generated_texts(20, seed=3)
     model = SentenceTransformer(model_source("all-MiniLM-L6-v2", "").location, device="cpu")
-    np.testing.assert_allclose(engine.encode(texts), model.encode(texts), atol=1e-5)
+    expected = model.encode(texts)
+    np.testing.assert_allclose((vectors(engine, texts) * expected).sum(axis=1), 1.0, atol=1e-3)
+    if engine.name == "torch float32":
+        np.testing.assert_allclose(vectors(engine, texts), expected, atol=1e-5)
 
 
-async def test_a_long_prompt_is_embedded_over_its_whole_length(engine: TorchEngine) -> None:
+async def test_a_long_prompt_is_embedded_over_its_whole_length(engine: Engine) -> None:
     body = " ".join(generated_texts(40, seed=1))
     ends = [" The last words are about whales.", " The last words are about tax law."]
     short, *long = await embed(engine, "a short one", *(body + end for end in ends))
@@ -62,7 +80,7 @@ async def test_a_long_prompt_is_embedded_over_its_whole_length(engine: TorchEngi
     assert 0.9 < cosine(*long) < 0.9999
 
 
-async def test_the_cap_is_told_and_keeps_both_ends(engine: TorchEngine) -> None:
+async def test_the_cap_is_told_and_keeps_both_ends(engine: Engine) -> None:
     body = " ".join(generated_texts(400, seed=2))
     whale = "Whales sing in the deep cold sea. " * 60
     plain, first, last = await embed(engine, body, whale + body, body + whale)
@@ -72,8 +90,8 @@ async def test_the_cap_is_told_and_keeps_both_ends(engine: TorchEngine) -> None:
     assert cosine(plain, last) < 0.95
 
 
-async def test_unrelated_texts_of_an_unknown_script_are_not_alike(engine: TorchEngine) -> None:
-    naive = engine.encode(TELUGU)
+async def test_unrelated_texts_of_an_unknown_script_are_not_alike(engine: Engine) -> None:
+    naive = vectors(engine, TELUGU)
     assert float(naive[0] @ naive[1]) > 0.85
     first, second, near = await embed(engine, *TELUGU, TELUGU[0] + " ?")
     assert cosine(first, second) < 0.3
@@ -81,7 +99,7 @@ async def test_unrelated_texts_of_an_unknown_script_are_not_alike(engine: TorchE
 
 
 @pytest.mark.parametrize("text", ["\u2028", "😀😀", "a" * 50_000, "﷽", "\u202eabc", "１２３"])
-async def test_odd_texts_have_a_unit_vector(engine: TorchEngine, text: str) -> None:
+async def test_odd_texts_have_a_unit_vector(engine: Engine, text: str) -> None:
     [embedding] = await embed(engine, text)
     assert np.linalg.norm(embedding.vector) == pytest.approx(1.0, abs=1e-3)
 
@@ -92,7 +110,81 @@ def test_wrong_weights_are_refused() -> None:
         TorchEngine(source, max_windows=1, dtype="float32", threads=1)
 
 
-async def test_another_model_from_a_folder(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def packed() -> Engine:
+    return make(
+        model_source("all-MiniLM-L6-v2", ""), rule("openvino", Settings().model_cache.expanduser())
+    )
+
+
+def test_a_prompt_has_the_same_vector_whatever_lies_beside_it(packed: Engine) -> None:
+    texts = [t for n in (1, 3, 9) for t in (" ".join(generated_texts(n, seed=n)),) * 2]
+    others = generated_texts(50, seed=8)
+    windows = [cut.windows[0] for cut in packed.cut(texts)]
+    crowd = [cut.windows[0] for cut in packed.cut(others)]
+    alone = np.concatenate([packed.encode([w]).vectors for w in windows])
+    among = packed.encode([*crowd[:25], *windows, *crowd[25:]]).vectors[25 : 25 + len(windows)]
+    assert (alone * among).sum(axis=1).min() > 0.999
+
+
+def test_rows_are_nearly_full(packed: Engine) -> None:
+    cuts = packed.cut(generated_texts(400, seed=4))
+    encoded = packed.encode([cut.windows[0] for cut in cuts])
+    needed = sum(cut.tokens + 2 for cut in cuts)
+    assert needed <= encoded.computed <= 1.05 * needed
+    assert encoded.passes < len(cuts) / 2
+
+
+def test_nothing_to_encode_is_nothing_encoded(packed: Engine) -> None:
+    assert packed.encode([]).vectors.shape == (0, 384)
+
+
+def test_an_unfaithful_engine_is_refused(packed: Engine) -> None:
+    right = vectors(packed, fidelity.TEXTS)
+    assert fidelity.check(packed, right) > 0.999
+    wrong = right.copy()
+    wrong[3] = wrong[4]
+    with pytest.raises(fidelity.UnfaithfulEngineError, match="at least"):
+        fidelity.check(packed, wrong)
+
+
+def test_openvino_is_for_float32_models_only(tmp_path: Path) -> None:
+    wanted = replace(rule("openvino", tmp_path), dtype="bfloat16")
+    with pytest.raises(EngineMissingError, match="model_dtype"):
+        make(model_source("all-MiniLM-L6-v2", ""), wanted)
+
+
+def test_precision_follows_the_processor() -> None:
+    flags = Path("/proc/cpuinfo").read_text().split()
+    assert precision() == ("bf16" if {"amx_bf16", "avx512_bf16"} & set(flags) else "f32")
+
+
+def test_what_cannot_be_converted_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ConversionError, match="broken"):
+        make(model_source(str(broken), ""), rule("openvino", tmp_path / "cache"))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+async def test_a_model_that_cannot_be_packed_is_converted_whole(tmp_path: Path) -> None:
+    """Pooling by the maximum is of the sequence, not of packed tokens."""
+    source = model_source("all-MiniLM-L6-v2", "")
+    model = SentenceTransformer(source.location, device="cpu")
+    pooling = Pooling(384, pooling_mode="max")
+    SentenceTransformer(modules=[model[0], pooling], device="cpu").save(str(tmp_path / "max"))
+    other = model_source(str(tmp_path / "max"), "")
+    engine = make(other, rule("openvino", tmp_path / "cache"))
+    assert "packed" not in engine.name
+    texts = generated_texts(30, seed=6)
+    expected = vectors(make(other, rule("torch", tmp_path)), texts)
+    assert (vectors(engine, texts) * expected).sum(axis=1).min() > 0.99
+
+
+async def test_another_model_from_a_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     vocabulary = {"[UNK]": 0} | {word: i + 1 for i, word in enumerate(["all", "about", "bread"])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -101,7 +193,9 @@ async def test_another_model_from_a_folder(tmp_path: Path) -> None:
     SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "tiny"))
     source = model_source(str(tmp_path / "tiny"), "")
     assert source == ModelSource("tiny", str(tmp_path / "tiny"), "")
-    engine = TorchEngine(source, max_windows=2, dtype="float32", threads=1)
-    assert engine.info.dimension == 16
+    # It has no network to convert: "auto" says so and takes PyTorch.
+    engine = make(source, rule("auto", tmp_path / "cache", max_windows=2))
+    assert "PyTorch computes it" in caplog.text
+    assert (engine.name, engine.info.dimension) == ("torch float32", 16)
     same, other = await embed(engine, "all about bread", "bread")
     assert 0 < cosine(same, other) < 1

@@ -13,9 +13,8 @@ import pytest
 from simsvc.assembly import make_index
 from simsvc.demo.traffic import generated_texts
 from simsvc.domain.prompt import MICROSECONDS
-from simsvc.embed.engine import TorchEngine
-from simsvc.embed.lexical import blended
-from simsvc.embed.packing import pack
+from simsvc.embed.passes import embed_texts
+from simsvc.embed.torch_engine import TorchEngine
 from simsvc.embed.weights import BUNDLED, model_source
 from simsvc.index.files import ANN
 from simsvc.index.flat import FlatIndex
@@ -42,7 +41,7 @@ def make_engines() -> list[TorchEngine]:
     fast = "avx512_bf16" in Path("/proc/cpuinfo").read_text()
     source = model_source(BUNDLED, "")
     return [
-        TorchEngine(source, 1, "bfloat16" if fast else "float32", threads=1)
+        TorchEngine(source, 1, "bfloat16" if fast else "float32", threads=1, budget=BATCH_TOKENS)
         for _ in range(min(4, len(os.sched_getaffinity(0))))
     ]
 
@@ -60,13 +59,7 @@ def embed_all(engines: list[TorchEngine], texts: list[str]) -> Vectors:
 
 def embed(engine: TorchEngine, texts: list[str]) -> Vectors:
     engine.use_this_thread()
-    cuts = engine.cut(texts)
-    vectors = np.empty((len(texts), engine.info.dimension), np.float32)
-    for batch in pack([cut.tokens + 2 for cut in cuts], BATCH_TOKENS):
-        encoded = engine.encode([texts[i] for i in batch])
-        for i, vector in zip(batch, encoded, strict=True):
-            vectors[i] = blended(vector, texts[i], cuts[i].known)
-    return vectors
+    return np.stack([embedding.vector for embedding in embed_texts(engine, texts)[0]])
 
 
 def make_rows(settings: Settings) -> Rows:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from simsvc.domain.errors import UnavailableError
 from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
-from simsvc.embed.engine import Cut, Window
-from simsvc.embed.packing import pack
+from simsvc.embed.engine import Cut, Encoded, Window
+from simsvc.embed.packing import pack, pack_rows
 from simsvc.ports.embedder import Embedding, Priority
 from tests.fakes.embedder import INFO, fake_vector
 
@@ -40,12 +40,19 @@ class ScriptedEngine:
             raise self.error
         return [self._cut(text.split()) for text in texts]
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        return np.stack([fake_vector(text) for text in texts])
+    name = "scripted"
+
+    def use_this_thread(self) -> None:
+        pass
+
+    def encode(self, windows: Sequence[Window]) -> Encoded:
+        vectors = np.stack([fake_vector(window.text) for window in windows])
+        batches = pack([window.tokens for window in windows], 8)
+        return Encoded(vectors, len(batches), 0)
 
     def _cut(self, words: list[str]) -> Cut:
         windows = [
-            Window(" ".join(words[i : i + 2]), len(words[i : i + 2]))
+            Window(" ".join(words[i : i + 2]), range(len(words[i : i + 2])))
             for i in range(0, len(words), 2)
         ]
         return Cut(tuple(windows), len(words), False)
@@ -162,3 +169,22 @@ def test_packing(lengths: list[int], budget: int) -> None:
     for batch in batches:
         padded = len(batch) * max(lengths[i] for i in batch)
         assert padded <= budget or len(batch) == 1
+
+
+@given(st.lists(st.integers(0, 256), max_size=80))
+def test_packing_end_to_end(lengths: list[int]) -> None:
+    rows = pack_rows(lengths, (128, 256))
+    assert sorted(i for _, row in rows for i in row) == list(range(len(lengths)))
+    for size, row in rows:
+        assert size in {128, 256}
+        assert sum(lengths[i] for i in row) <= size
+    # A long row is opened for what a short one does not hold.
+    assert all(max(lengths[i] for i in row) > 128 for size, row in rows if size == 256)
+    # No two rows would fit into one of their size.
+    short = [sum(lengths[i] for i in row) for size, row in rows if size == 128]
+    assert sum(2 * filled <= 128 for filled in short) <= 1
+
+
+def test_what_fits_into_no_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="257 tokens"):
+        pack_rows([5, 257], (128, 256))

@@ -1,0 +1,162 @@
+"""Texts embedded a second, by engine and batch size, beside sentence-transformers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+import typer
+
+from benchmarks.datasets import Share, read_shares
+from benchmarks.machine import machine
+from simsvc.demo.traffic import generated_texts
+from simsvc.domain.chunks import chunks
+
+# A mix of what people ask: median about 25 tokens, and a long tail.
+SHARES = [
+    Share("sharegpt_v3", 1800, by_group=True),
+    Share("autoj_user_queries", 700),
+    Share("instructionwild", 400),
+    Share("quora", 600),
+    Share("msmarco_queries", 596),
+]
+SMALL, BULK = 32, 512
+_REPEATS = 3
+Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+
+def _naive(dtype: str, batch: int) -> Encode:
+    """`SentenceTransformer.encode` as anybody would call it."""
+    import torch  # noqa: PLC0415
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+    from simsvc.embed.weights import BUNDLED, model_source  # noqa: PLC0415
+
+    model = SentenceTransformer(model_source(BUNDLED, "").location, device="cpu")
+    model = model.to(getattr(torch, dtype))
+
+    def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        made = model.encode(list(texts), batch_size=batch, convert_to_tensor=True)
+        vectors: npt.NDArray[np.float32] = made.float().cpu().numpy()
+        return vectors
+
+    return encode
+
+
+def _ours(engine: str) -> Encode:
+    from simsvc.assembly import make_engine  # noqa: PLC0415
+    from simsvc.embed.passes import embed_texts  # noqa: PLC0415
+    from simsvc.settings import Settings  # noqa: PLC0415
+
+    made = make_engine(Settings().model_copy(update={"engine": engine}))
+    made.use_this_thread()
+    return lambda texts: np.stack([e.vector for e in embed_texts(made, texts)[0]])
+
+
+WAYS: dict[str, Callable[[], Encode]] = {
+    "sentence-transformers float32": lambda: _naive("float32", SMALL),
+    "sentence-transformers bfloat16": lambda: _naive("bfloat16", SMALL),
+    "simsvc torch float32": lambda: _ours("torch"),
+    "simsvc openvino": lambda: _ours("openvino"),
+}
+NAIVE = "sentence-transformers float32"
+
+
+def main(
+    data: Annotated[Path | None, typer.Option(help="Folder with the prompt sets.")] = None,
+    quick: Annotated[bool, typer.Option(help="An eighth of the texts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    way: Annotated[str, typer.Option(hidden=True)] = "",
+    texts_from: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Measure each way in a process of its own. Without --data: made-up texts."""
+    if way and texts_from:
+        _measure(way, json.loads(texts_from.read_text()), texts_from.with_suffix(".npy"))
+        return
+    texts = [p.text for p in read_shares(data, SHARES, 1)] if data else generated_texts(4096, 1)
+    texts = texts[: len(texts) // 8] if quick else texts
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.json"
+        path.write_text(json.dumps(texts))
+        reference: npt.NDArray[np.float32] | None = None
+        for name in WAYS:
+            row, vectors = _in_a_process(name, path)
+            reference = vectors if reference is None else reference
+            cosines = (vectors * reference).sum(axis=1)
+            rows.append(row | {"cosine": _round(cosines.mean()), "least": _round(cosines.min())})
+    _compare(rows)
+    result = {"machine": machine(), "texts": len(texts), "ways": rows}
+    print(json.dumps(result) if as_json else _table(result))
+
+
+def _in_a_process(way: str, path: Path) -> tuple[dict[str, Any], npt.NDArray[np.float32]]:
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.embed", "--way", way]
+    done = subprocess.run(
+        [*command, "--texts-from", str(path)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{way}: {done.stderr}")
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row, np.load(path.with_suffix(".npy"))
+
+
+def _measure(way: str, texts: list[str], out: Path) -> None:
+    encode = WAYS[way]()
+    encode(texts[:SMALL])
+    # The naive ways take a while: one run tells enough.
+    repeats = 1 if way.startswith("sentence-transformers") else _REPEATS
+    row: dict[str, Any] = {"way": way}
+    vectors = np.zeros((0, 0), np.float32)
+    for name, size in (("batch 32", SMALL), ("bulk 512", BULK)):
+        rates = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            vectors = np.concatenate([encode(part) for part in chunks(texts, size)])
+            rates.append(len(texts) / (time.perf_counter() - started))
+        row[name] = round(median(rates), 1)
+        row[f"{name} spread"] = round((max(rates) - min(rates)) / median(rates), 3)
+    singles = texts[:200]
+    seconds = []
+    for text in singles:
+        started = time.perf_counter()
+        encode([text])
+        seconds.append(time.perf_counter() - started)
+    row["one text, ms"] = round(1000 * median(seconds), 2)
+    row["RSS MiB"] = round(psutil.Process().memory_info().rss / 2**20)
+    np.save(out, vectors)
+    print(json.dumps(row))
+
+
+def _compare(rows: list[dict[str, Any]]) -> None:
+    [naive] = [row["batch 32"] for row in rows if row["way"] == NAIVE]
+    for row in rows:
+        row["× naive, batch 32"] = round(row["batch 32"] / naive, 2)
+        row["× naive, bulk"] = round(row["bulk 512"] / naive, 2)
+
+
+def _round(value: float) -> float:
+    return round(float(value), 5)
+
+
+def _table(result: dict[str, Any]) -> str:
+    rows = result["ways"]
+    names = list(rows[0])
+    lines = [f"{result['texts']} texts. {result['machine']}", "", f"| {' | '.join(names)} |"]
+    lines.append("|" + "---|" * len(names))
+    lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    typer.run(main)

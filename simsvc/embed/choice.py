@@ -1,0 +1,88 @@
+"""Which engine computes: the fastest that this machine has, or the one that is asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from simsvc.embed.converted import ConversionError, converted_model
+from simsvc.embed.engine import Engine
+from simsvc.embed.weights import ModelSource, local_folder, verify, weights_sha256
+
+Wanted = Literal["auto", "openvino", "torch"]
+_BF16 = {"amx_bf16", "avx512_bf16"}
+_LOG = logging.getLogger(__name__)
+_CPU = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRule:
+    """What is asked for. `cache` is where converted models are kept; `budget` in padded tokens.
+
+    `dtype` other than float32 is for PyTorch alone, and a generation of its own.
+    """
+
+    wanted: Wanted
+    dtype: str
+    max_windows: int
+    threads: int
+    budget: int
+    cache: Path
+
+
+class EngineMissingError(Exception):
+    """The engine that is asked for is not installed."""
+
+
+def make(source: ModelSource, rule: EngineRule) -> Engine:
+    """Return the engine for a model.
+
+    Where "auto" meets a model that cannot be converted, it says so in the log and takes PyTorch.
+    Raises EngineMissingError, ModelNotFoundError, WrongWeightsError, UnfaithfulEngineError, and
+    ConversionError where OpenVINO is asked for.
+    """
+    if _chosen(rule) == "torch":
+        return _torch(source, rule)
+    try:
+        return _openvino(source, rule)
+    except ConversionError as error:
+        if rule.wanted == "openvino":
+            raise
+        _LOG.warning("the model cannot be converted, so PyTorch computes it: %s", error)
+        return _torch(source, rule)
+
+
+# What is not used is not loaded: PyTorch alone takes as much memory as all the rest.
+def _torch(source: ModelSource, rule: EngineRule) -> Engine:
+    from simsvc.embed.torch_engine import TorchEngine  # noqa: PLC0415
+
+    return TorchEngine(source, rule.max_windows, rule.dtype, rule.threads, rule.budget)
+
+
+def _openvino(source: ModelSource, rule: EngineRule) -> Engine:
+    from simsvc.embed.openvino_engine import OpenVinoEngine  # noqa: PLC0415
+
+    sha256 = weights_sha256(local_folder(source))
+    verify(source, sha256)
+    converted = converted_model(source, sha256, rule.cache)
+    return OpenVinoEngine(converted, rule.max_windows, precision(), rule.threads, rule.budget)
+
+
+def precision() -> str:
+    """Return the number format in which this processor multiplies matrices fastest."""
+    text = _CPU.read_text() if _CPU.is_file() else ""
+    return "bf16" if _BF16 & set(text.split()) else "f32"
+
+
+def _chosen(rule: EngineRule) -> str:
+    installed = importlib.util.find_spec("openvino") is not None
+    if rule.wanted == "openvino" and not installed:
+        raise EngineMissingError("openvino is not installed: pip install 'simsvc[openvino]'")
+    if rule.wanted == "openvino" and rule.dtype != "float32":
+        raise EngineMissingError("model_dtype is for the engine torch")
+    if rule.wanted == "auto":
+        return "openvino" if installed and rule.dtype == "float32" else "torch"
+    return rule.wanted

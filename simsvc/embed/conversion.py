@@ -1,0 +1,143 @@
+"""`python -m simsvc.embed.conversion LOCATION NAME FOLDER` converts a model for OpenVINO.
+
+sentence-transformers loads the model, whatever it is, and its own PyTorch modules are converted.
+Where the network is a BERT with absolute positions, prompts can be packed end to end into rows:
+attention is kept within each by a block-diagonal mask, and positions start again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Normalize, Transformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+from tokenizers import Tokenizer
+from transformers import BertModel
+
+from simsvc.embed.converted import FACTS, NETWORK, REFERENCE, TOKENIZER, Facts
+from simsvc.embed.cutting import tokens_of
+from simsvc.embed.fidelity import windows_of
+from simsvc.embed.torch_engine import TorchEngine, window_tokens
+from simsvc.embed.weights import ModelSource, local_folder, weights_sha256
+
+_ARGUMENTS = 4
+# Far enough below any score that the softmax gives nothing to other prompts.
+_APART = -1e4
+
+
+class _Packed(torch.nn.Module):
+    """Rows of prompts end to end (r, n): token ids, number of the prompt, place within it."""
+
+    def __init__(self, network: BertModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, ids: torch.Tensor, segments: torch.Tensor, positions: torch.Tensor
+    ) -> torch.Tensor:
+        same = segments[:, None, :, None] == segments[:, None, None, :]
+        mask = torch.where(same, 0.0, _APART)
+        states = self.network(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            token_type_ids=torch.zeros_like(ids),
+        )
+        hidden: torch.Tensor = states.last_hidden_state
+        return hidden
+
+
+class _Whole(torch.nn.Module):
+    """All modules of a model, on a padded batch of prompts (r, n)."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        features: Any = {"input_ids": ids, "attention_mask": mask}
+        vectors: torch.Tensor = self.model(features)["sentence_embedding"]
+        return vectors
+
+
+def convert(source: ModelSource, folder: Path) -> Facts:
+    """Write network, tokenizer, facts and the fixed texts' vectors into a folder."""
+    location = local_folder(source)
+    model = SentenceTransformer(str(location), device="cpu").eval().float()
+    tokenizer = _bare_tokenizer(model.tokenizer)
+    pooling = _pooling(model)
+    network = getattr(model[0], "auto_model", None)
+    packed = pooling is not None and isinstance(network, BertModel)
+    row = torch.arange(32)[None]
+    with torch.inference_mode():
+        if packed:
+            example: tuple[torch.Tensor, ...] = (row + 100, row // 16, row % 16)
+            converted = _network(_Packed(network), example)  # type: ignore[arg-type]
+        else:
+            converted = _network(_Whole(model), (row + 100, torch.ones_like(row)))
+    ov.save_model(converted, folder / NETWORK, compress_to_fp16=False)
+    tokenizer.save(str(folder / TOKENIZER))
+    prefix, suffix = _special(tokenizer)
+    facts = Facts(
+        name=source.name,
+        sha256=weights_sha256(location),
+        dimension=int(model.get_embedding_dimension() or 0),
+        window=window_tokens(model),
+        packed=packed,
+        pooling=pooling or "mean",
+        prefix=prefix,
+        suffix=suffix,
+        padding=int(getattr(model.tokenizer, "pad_token_id", 0) or 0),
+        unknown=tokens_of(model.tokenizer)[1],
+    )
+    engine = TorchEngine(source, max_windows=1, dtype="float32", threads=torch.get_num_threads())
+    np.save(folder / REFERENCE, engine.encode(windows_of(engine)).vectors)
+    # Last: a folder without it is not finished.
+    (folder / FACTS).write_text(facts.to_json())
+    return facts
+
+
+def _network(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> Any:
+    shape = ov.PartialShape([-1, -1])
+    return ov.convert_model(module.eval(), example_input=example, input=[shape] * len(example))
+
+
+def _pooling(model: SentenceTransformer) -> Any:
+    """Return how a plain model pools: "mean", "cls", or None if it does more than that."""
+    modules = list(model)
+    if not modules or not isinstance(modules[0], Transformer):
+        return None
+    if not all(isinstance(m, Normalize) for m in modules[2:]):
+        return None
+    mode = modules[1].pooling_mode if isinstance(modules[1], Pooling) else None
+    return mode if mode in {"mean", "cls"} else None
+
+
+def _bare_tokenizer(tokenizer: Any) -> Tokenizer:
+    bare = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
+    bare = Tokenizer.from_str(bare.to_str())
+    bare.no_truncation()
+    bare.no_padding()
+    return bare
+
+
+def _special(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens before and after a text."""
+    bare = tokenizer.encode("a", add_special_tokens=False).ids
+    whole = tokenizer.encode("a").ids
+    for start in range(len(whole) - len(bare) + 1):
+        if whole[start : start + len(bare)] == bare:
+            return tuple(whole[:start]), tuple(whole[start + len(bare) :])
+    raise ValueError("the tokenizer writes a text with special tokens differently")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != _ARGUMENTS:
+        sys.exit(__doc__)
+    convert(ModelSource(sys.argv[2], sys.argv[1], ""), Path(sys.argv[3]))

@@ -1,0 +1,198 @@
+"""The model in OpenVINO: bf16 where the processor has it, prompts packed end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+from tokenizers import Tokenizer
+
+from simsvc.domain.windows import normalised
+from simsvc.embed import fidelity
+from simsvc.embed.converted import NETWORK, TOKENIZER, Converted
+from simsvc.embed.cutting import Cutter, tokens_of
+from simsvc.embed.engine import Cut, Encoded, Window
+from simsvc.embed.lexical import LEXICAL
+from simsvc.embed.packing import pack, pack_rows
+from simsvc.ports.embedder import ModelInfo
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float32]
+# Short rows keep attention cheap; whatever is longer goes into rows of a whole window.
+_ROW = 128
+# A single row is cut to its length, rounded up: a shape that is new has to be compiled.
+_STEP = 16
+_PADDING = -1
+
+
+class OpenVinoEngine:
+    """A converted model. Vectors agree with float32's, or it does not start.
+
+    A few prompts go through both cores at once, for the least latency; more through one stream a
+    core, for the most throughput.
+    """
+
+    def __init__(
+        self, converted: Converted, max_windows: int, precision: str, threads: int, budget: int
+    ) -> None:
+        facts = converted.facts
+        tokenizer = Tokenizer.from_file(str(converted.folder / TOKENIZER))
+        tokenise, _ = tokens_of(tokenizer)
+        self._cutter = Cutter(tokenise, facts.unknown, facts.window, max_windows)
+        self._facts = facts
+        self._precision = precision
+        self._budget = budget
+        self._special = len(facts.prefix) + len(facts.suffix)
+        longest = facts.window + self._special
+        self._rows = tuple(sorted({min(_ROW, longest), longest}))
+        self._compile(converted.folder / NETWORK, threads)
+        self._info = ModelInfo(
+            model=facts.name,
+            sha256=facts.sha256,
+            dimension=facts.dimension,
+            window_tokens=facts.window,
+            max_windows=max_windows,
+            # What its vectors may be compared with: see `fidelity`.
+            dtype="float32",
+            lexical=LEXICAL,
+        )
+        self.agreement = fidelity.check(self, converted.reference())
+
+    @property
+    def info(self) -> ModelInfo:
+        """See `Engine.info`."""
+        return self._info
+
+    @property
+    def name(self) -> str:
+        """See `Engine.name`."""
+        return f"openvino {self._precision}{' packed' if self._facts.packed else ''}"
+
+    def use_this_thread(self) -> None:
+        """See `Engine.use_this_thread`. OpenVINO has threads of its own."""
+
+    def cut(self, texts: Sequence[str]) -> list[Cut]:
+        """See `Engine.cut`."""
+        return self._cutter.cut(texts)
+
+    def encode(self, windows: Sequence[Window]) -> Encoded:
+        """See `Engine.encode`."""
+        if not windows:
+            return Encoded(np.empty((0, self._facts.dimension), np.float32), 0, 0)
+        tokens = [[*self._facts.prefix, *w.ids, *self._facts.suffix] for w in windows]
+        return self._packed(tokens) if self._facts.packed else self._padded(tokens)
+
+    def _compile(self, network: Path, threads: int) -> None:
+        core = ov.Core()
+        model = core.read_model(network)
+        common = {"INFERENCE_PRECISION_HINT": self._precision, "INFERENCE_NUM_THREADS": threads}
+        quick = {"PERFORMANCE_HINT": "LATENCY", **common}
+        # One stream a core.
+        full = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, **common}
+        self._quick = core.compile_model(model, "CPU", quick).create_infer_request()
+        self._queues: dict[int, Any] = {}
+        if not self._facts.packed:
+            self._queues[0] = ov.AsyncInferQueue(core.compile_model(model, "CPU", full))
+            return
+        for row in self._rows:
+            model.reshape({place: [1, row] for place in range(len(model.inputs))})
+            compiled = core.compile_model(model, "CPU", full)
+            self._queues[row] = ov.AsyncInferQueue(compiled, 2 * threads)
+
+    def _packed(self, tokens: Sequence[Sequence[int]]) -> Encoded:
+        """Embed prompts that lie end to end in rows."""
+        lengths = [len(t) for t in tokens]
+        total = sum(lengths)
+        # What fits into one short row is done at once, in a row of its own length.
+        rows = (
+            pack_rows(lengths, self._rows)
+            if total > self._rows[0]
+            else [(-(-total // _STEP) * _STEP, list(range(len(tokens))))]
+        )
+        vectors = np.empty((len(tokens), self._facts.dimension), np.float32)
+
+        def take(states: _Floats, places: list[int]) -> None:
+            vectors[places] = self._pool(states[0], [lengths[i] for i in places])
+
+        jobs = [
+            _Job(size if len(rows) > 1 else 0, _inputs([tokens[i] for i in r], size), r)
+            for size, r in rows
+        ]
+        self._run(jobs, take)
+        return Encoded(normalised(vectors), len(rows), sum(size for size, _ in rows))
+
+    def _pool(self, states: _Floats, lengths: Sequence[int]) -> _Floats:
+        """Return the vectors (m, d) of m prompts that lie end to end in the states (n, d)."""
+        counts = np.asarray(lengths, np.int64)
+        starts = np.cumsum(counts) - counts
+        if self._facts.pooling == "cls":
+            firsts: _Floats = states[starts].copy()
+            return firsts
+        sums = np.add.reduceat(states[: counts.sum()], starts, axis=0)
+        means: _Floats = (sums / counts[:, None]).astype(np.float32)
+        return means
+
+    def _padded(self, tokens: Sequence[Sequence[int]]) -> Encoded:
+        """Embed prompts of a model that cannot be packed: sorted by length, one a row."""
+        lengths = [len(t) for t in tokens]
+        batches = pack(lengths, self._budget)
+        vectors = np.empty((len(tokens), self._facts.dimension), np.float32)
+
+        def take(states: _Floats, places: list[int]) -> None:
+            vectors[places] = states
+
+        jobs = []
+        computed = 0
+        for batch in batches:
+            width = max(lengths[i] for i in batch)
+            ids = np.full((len(batch), width), self._facts.padding, np.int64)
+            mask = np.zeros((len(batch), width), np.int64)
+            for place, i in enumerate(batch):
+                ids[place, : lengths[i]] = tokens[i]
+                mask[place, : lengths[i]] = 1
+            jobs.append(_Job(0, (ids, mask), batch))
+            computed += ids.size
+        self._run(jobs, take)
+        return Encoded(normalised(vectors), len(batches), computed)
+
+    def _run(self, jobs: Sequence[_Job], take: Callable[[_Floats, list[int]], None]) -> None:
+        """Compute passes, and hand each one's output over with its places."""
+        if len(jobs) == 1 and jobs[0].row == 0:
+            self._quick.infer(dict(enumerate(jobs[0].inputs)))
+            take(self._quick.get_output_tensor(0).data, jobs[0].places)
+            return
+        for queue in self._queues.values():
+            queue.set_callback(lambda done, places: take(done.get_output_tensor(0).data, places))
+        for job in jobs:
+            self._queues[job.row].start_async(dict(enumerate(job.inputs)), job.places)
+        for queue in self._queues.values():
+            queue.wait_all()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A pass: the row that it goes into (0: any shape), inputs, and the places of its prompts."""
+
+    row: int
+    inputs: tuple[_Ints, ...]
+    places: list[int]
+
+
+def _inputs(tokens: Sequence[Sequence[int]], width: int) -> tuple[_Ints, _Ints, _Ints]:
+    """Return ids, numbers of the prompts and places within them, each (1, width)."""
+    ids = np.zeros((1, width), np.int64)
+    segments = np.full((1, width), _PADDING, np.int64)
+    positions = np.zeros((1, width), np.int64)
+    start = 0
+    for number, one in enumerate(tokens):
+        end = start + len(one)
+        ids[0, start:end] = one
+        segments[0, start:end] = number
+        positions[0, start:end] = np.arange(len(one))
+        start = end
+    return ids, segments, positions
