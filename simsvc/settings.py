@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         0, ge=0, description="Cores for the model; 0: as many as the process may use."
     )
     batch_tokens: int = Field(1024, ge=1, description="Padded tokens in one pass of the model.")
-    batch_texts: int = Field(64, ge=1, description="Texts taken from the queue at once.")
+    batch_texts: int = Field(256, ge=1, description="Texts taken from the queue at once.")
     cache_texts: int = Field(
         20_000, ge=1, description="Embeddings kept in memory for exact repeats."
     )
