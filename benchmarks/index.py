@@ -50,7 +50,8 @@ class Ours:
     def __init__(self, dimension: int, folder: Path) -> None:
         settings = Settings()
         rule = SegmentRule(
-            _DAY, settings.segment_prompts, settings.ann_prompts, settings.recall
+            _DAY, settings.segment_prompts, settings.ann_prompts, settings.recall,
+            settings.segment_merge, settings.segment_largest,
         )  # fmt: skip
         self._pool = ThreadPoolExecutor(1, initializer=faiss.omp_set_num_threads, initargs=(1,))
         self._index = SegmentedIndex(dimension, rule, SnapshotStore(folder, "bench"), self._pool)

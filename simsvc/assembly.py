@@ -216,6 +216,8 @@ def make_index(settings: Settings, model: ModelInfo, sealing: Executor) -> Segme
         size=settings.segment_prompts,
         ann_from=settings.ann_prompts,
         recall=settings.recall,
+        fanout=settings.segment_merge,
+        largest=settings.segment_largest,
     )
     generation = generation_id(model)
     store = SnapshotStore(settings.data_dir / "index" / generation, generation)

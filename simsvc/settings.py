@@ -148,6 +148,12 @@ class Settings(BaseSettings):
     retention: float = Field(90 * _DAY, gt=0, description="How long prompts are kept.")
     segment_span: float = Field(_DAY, gt=0, description="Traffic time in one index segment.")
     segment_prompts: int = Field(32_768, ge=16, description="Prompts at which it is sealed.")
+    segment_merge: int = Field(
+        8, ge=0, description="Sealed segments of like size that are merged into one; 0: none."
+    )
+    segment_largest: int = Field(
+        1_048_576, ge=16, description="Prompts in a merged segment at the most."
+    )
     ann_prompts: int = Field(
         4096, ge=16, description="Prompts from which a sealed segment is searched approximately."
     )

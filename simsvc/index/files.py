@@ -13,25 +13,26 @@ import numpy as np
 
 from simsvc.index.block import Block
 from simsvc.index.hot import HotSegment
-from simsvc.index.sealed import Ann, SealedSegment
+from simsvc.index.sealed import Ann, Half, SealedSegment
+from simsvc.ports.index import Rows, Vectors
 
 ROWS, VECTORS, ANN = "rows.npy", "vectors.npy", "ann.faiss"
 
 
 def write_sealed(
-    folder: Path, bucket: int, ordinal: int, block: Block, ann: Ann | None
+    folder: Path, bucket: int, ordinal: int, rows: Rows, vectors: Vectors | Half, ann: Ann | None
 ) -> SealedSegment:
     """Write a sealed segment into a folder, and return it with its vectors memory-mapped."""
 
     def fill(temporary: Path) -> None:
-        _write_block(temporary, block)
+        _write_block(temporary, rows, vectors)
         if ann is not None:
             faiss.write_index(ann.index, str(temporary / ANN))
             _sync(temporary / ANN)
 
     _write_folder(folder, fill)
     half = np.load(folder / VECTORS, mmap_mode="r")
-    return SealedSegment(bucket, ordinal, block.rows.copy(), half, ann, folder)
+    return SealedSegment(bucket, ordinal, rows.copy(), half, ann, folder)
 
 
 def read_sealed(folder: Path, bucket: int, ordinal: int, nprobe: int) -> SealedSegment:
@@ -43,7 +44,7 @@ def read_sealed(folder: Path, bucket: int, ordinal: int, nprobe: int) -> SealedS
 
 def write_hot(folder: Path, block: Block) -> None:
     """Write the rows that a hot segment had at one moment."""
-    _write_folder(folder, lambda temporary: _write_block(temporary, block))
+    _write_folder(folder, lambda temporary: _write_block(temporary, block.rows, block.vectors))
 
 
 def read_hot(folder: Path, bucket: int, ordinal: int, dimension: int) -> HotSegment:
@@ -71,9 +72,9 @@ def replace_file(path: Path, data: bytes) -> None:
     _sync(path.parent)
 
 
-def _write_block(folder: Path, block: Block) -> None:
-    np.save(folder / ROWS, block.rows)
-    np.save(folder / VECTORS, block.vectors.astype(np.float16))
+def _write_block(folder: Path, rows: Rows, vectors: Vectors | Half) -> None:
+    np.save(folder / ROWS, rows)
+    np.save(folder / VECTORS, vectors.astype(np.float16, copy=False))
     _sync(folder / ROWS)
     _sync(folder / VECTORS)
 

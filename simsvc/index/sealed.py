@@ -8,6 +8,7 @@ searched exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simsvc.domain.grouping import Hits
-from simsvc.index.block import Block, hits_of, mask_of
+from simsvc.index.block import Block, best_of, hits_of, mask_of
 from simsvc.ports.index import IndexFilter, Neighbours, Rows, Vectors
 
 _RERANK = 4
@@ -26,7 +27,11 @@ _CODE_SLACK = 0.02
 _SAMPLE = 200
 _SAMPLE_K = 10
 _SAME_SCORE = 1e-5
+_AT_ONCE = 16_384
+# FAISS clusters at most so many vectors a list.
+_PER_LIST = 256
 Half = npt.NDArray[np.float16]
+Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +67,17 @@ class SealedSegment:
 
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
-        k = min(k, len(self))
         if self.ann is None:
-            return self._as_block().nearest(queries, k)
-        wanted = min(_RERANK * k, len(self))
-        _, ids = self.ann.index.search(queries, wanted, params=self.ann.parameters())
-        scores = np.einsum("nkd,nd->nk", self.half[ids].astype(np.float32), queries)
-        scores[ids < 0] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        best = np.take_along_axis(ids, order, axis=1)
-        return Neighbours(np.take_along_axis(scores, order, axis=1), self.rows[best])
+            return self._as_block().nearest(queries, min(k, len(self)))
+        return best_of(nearest_in([self], queries, k), len(queries), min(k, len(self)))
+
+    def candidates(self, queries: Vectors, count: int) -> tuple[Vectors, Ids]:
+        """Return scores by the codes, and positions, of about the nearest (n, ≤ count)."""
+        if self.ann is None:
+            raise ValueError("only a segment with an inverted file has candidates")
+        wanted = min(count, len(self))
+        scores, ids = self.ann.index.search(queries, wanted, params=self.ann.parameters())
+        return scores, ids
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`."""
@@ -97,7 +103,30 @@ class SealedSegment:
         return Block(self.rows, self.half.astype(np.float32))
 
 
-def train(vectors: Vectors, recall: float) -> Ann:
+def nearest_in(segments: Sequence[SealedSegment], queries: Vectors, k: int) -> list[Neighbours]:
+    """Return the nearest in each of some segments with inverted files, scored exactly.
+
+    Only what is among the best of all of them by the codes is scored: however many the segments,
+    a query costs the fp16 vectors of four times k.
+    """
+    found = [segment.candidates(queries, _RERANK * k) for segment in segments]
+    if not found:
+        return []
+    scores = np.concatenate([approximate for approximate, _ in found], axis=1)
+    least = np.full((len(queries), 1), -np.inf, np.float32)
+    if scores.shape[1] > _RERANK * k:
+        least = -np.partition(-scores, _RERANK * k - 1, axis=1)[:, [_RERANK * k - 1]]
+    results = []
+    for segment, (approximate, ids) in zip(segments, found, strict=True):
+        query, place = np.nonzero((approximate >= least) & (ids >= 0))
+        vectors = segment.half[ids[query, place]].astype(np.float32)
+        exact = np.full(ids.shape, -np.inf, np.float32)
+        exact[query, place] = np.einsum("nd,nd->n", vectors, queries[query])
+        results.append(Neighbours(exact, segment.rows[ids]))
+    return results
+
+
+def train(vectors: Vectors | Half, recall: float) -> Ann:
     """Build an inverted file over unit vectors (n, d) that reaches a recall@10.
 
     Recall is measured on a sample of the segment's own vectors against exact search, the query
@@ -108,20 +137,39 @@ def train(vectors: Vectors, recall: float) -> Ann:
         vectors.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT
     )
     index.cp.min_points_per_centroid = 5
-    index.train(vectors)
-    index.add(vectors)
+    # More than the clustering looks at would only take memory.
+    step = max(1, len(vectors) // (_PER_LIST * lists))
+    index.train(_wide(vectors[::step]))
+    for start in range(0, len(vectors), _AT_ONCE):
+        index.add(_wide(vectors[start : start + _AT_ONCE]))
     step = max(1, len(vectors) // _SAMPLE)
     sample = np.arange(0, len(vectors), step)[:_SAMPLE]
-    exact, _ = faiss.knn(vectors[sample], vectors, _SAMPLE_K + 1, metric=faiss.METRIC_INNER_PRODUCT)
+    worst = _last_true(_wide(vectors[sample]), vectors)
     nprobe = 1
-    while nprobe < lists and _recall(Ann(index, nprobe), vectors, sample, exact[:, -1]) < recall:
+    while nprobe < lists and _recall(Ann(index, nprobe), vectors, sample, worst) < recall:
         nprobe *= 2
     return Ann(index, min(nprobe, lists))
 
 
+def _wide(vectors: Vectors | Half) -> Vectors:
+    return np.ascontiguousarray(vectors, np.float32)
+
+
+def _last_true(queries: Vectors, vectors: Vectors | Half) -> Vectors:
+    """Return the score (n,) of the last of each query's true neighbours, itself counted."""
+    k = min(_SAMPLE_K + 1, len(vectors))
+    best = np.full((len(queries), 0), -np.inf, np.float32)
+    for start in range(0, len(vectors), _AT_ONCE):
+        part = _wide(vectors[start : start + _AT_ONCE])
+        scores, _ = faiss.knn(queries, part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
+        best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, :k]
+    last: Vectors = best[:, -1]
+    return last
+
+
 def _recall(
     ann: Ann,
-    vectors: Vectors,
+    vectors: Vectors | Half,
     sample: npt.NDArray[np.int64],
     worst: npt.NDArray[np.float32],
 ) -> float:
@@ -130,8 +178,9 @@ def _recall(
     By score, not by id: of a prompt's many copies any ten are as near.
     """
     k = _SAMPLE_K + 1
-    _, ids = ann.index.search(vectors[sample], _RERANK * k, params=ann.parameters())
-    scores = np.einsum("nkd,nd->nk", vectors[ids], vectors[sample])
+    queries = _wide(vectors[sample])
+    _, ids = ann.index.search(queries, _RERANK * k, params=ann.parameters())
+    scores = np.einsum("nkd,nd->nk", _wide(vectors[ids]), queries)
     scores[ids < 0] = -np.inf
     near = (scores >= worst[:, None] - _SAME_SCORE).sum(axis=1).clip(1, k)
     # One of them is the query itself.

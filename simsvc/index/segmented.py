@@ -14,7 +14,8 @@ from simsvc.domain.grouping import HIT_DTYPE, Hits
 from simsvc.index.block import best_of
 from simsvc.index.files import write_sealed
 from simsvc.index.hot import HotSegment
-from simsvc.index.sealed import SealedSegment, train
+from simsvc.index.merging import due, together
+from simsvc.index.sealed import Half, SealedSegment, nearest_in, train
 from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
 
@@ -29,12 +30,15 @@ class SegmentRule:
     """`bucket`: µs of traffic time in one segment. `size`: rows at which a segment is sealed.
 
     `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
+    `fanout` sealed segments of like size are merged into one of `largest` rows at the most.
     """
 
     bucket: int
     size: int
     ann_from: int
     recall: float
+    fanout: int = 0
+    largest: int = 1_048_576
 
 
 class SegmentedIndex:
@@ -102,8 +106,11 @@ class SegmentedIndex:
 
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
-        parts = [p.nearest(queries, k) for s in self._segments if len(p := s.part)]
-        return best_of(parts, len(queries), k)
+        parts = [p for s in self._segments if len(p := s.part)]
+        filed = [p for p in parts if isinstance(p, SealedSegment) and p.ann is not None]
+        exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
+        found = [p.nearest(queries, k) for p in exact] + nearest_in(filed, queries, k)
+        return best_of(found, len(queries), k)
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`. Of sealed segments, as many as their recall finds."""
@@ -194,17 +201,32 @@ class SegmentedIndex:
 
     def _seal_now(self, hot: HotSegment) -> None:
         block = hot.block
-        large = len(block) >= self._rule.ann_from
-        ann = train(block.vectors, self._rule.recall) if large else None
-        folder = self._store.folder / f"sealed-{hot.ordinal:08d}"
+        self._write([hot], f"sealed-{hot.ordinal:08d}", hot, block.rows, block.vectors)
+        rule = self._rule
+        while group := due(self._segments, rule.size, rule.fanout, rule.largest):
+            first, last = group[0], group[-1]
+            name = f"merged-{first.ordinal:08d}-{last.ordinal:08d}-{sum(map(len, group)):08d}"
+            if not self._write(group, name, first, *together(group)):
+                return
+            for segment in group:
+                self._store.drop(segment.folder)
+
+    def _write(
+        self, old: Sequence[Segment], name: str, first: Segment, rows: Rows, vectors: Vectors | Half
+    ) -> bool:
+        """Make one sealed segment of what some segments hold; False if they stay as they are."""
+        ann = train(vectors, self._rule.recall) if len(rows) >= self._rule.ann_from else None
+        folder = self._store.folder / name
         try:
-            sealed = write_sealed(folder, hot.bucket, hot.ordinal, block, ann)
+            sealed = write_sealed(folder, first.bucket, first.ordinal, rows, vectors, ann)
         except OSError as error:
-            # It stays as it is, found by every search; the next start tries again.
-            _log.error("sealing_failed", segment=hot.ordinal, reason=str(error))
-            return
-        if not self._replace([hot], sealed):
+            # They stay, found by every search; the next start tries again.
+            _log.error("sealing_failed", segment=first.ordinal, reason=str(error))
+            return False
+        if not self._replace(old, sealed):
             self._store.drop(folder)
+            return False
+        return True
 
     def _replace(self, old: Sequence[Segment], new: Segment | None) -> bool:
         """Swap segments; False if the old ones were gone already."""

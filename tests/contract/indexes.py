@@ -79,6 +79,8 @@ RULES = {
     "sealed ann": SegmentRule(BUCKET, 64, 64, 1.0),
     # With 80 rows a bucket: one segment with an inverted file, one hot.
     "mixed": SegmentRule(BUCKET, 48, 40, 1.0),
+    # Segments of 16 rows without, of 48 with an inverted file, of 144 at the most.
+    "merged": SegmentRule(BUCKET, 16, 40, 1.0, fanout=3, largest=144),
 }
 KINDS = ("flat", *RULES)
 

@@ -1,0 +1,95 @@
+"""Sealed segments of like size are merged, and nothing is lost on the way, whenever it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simsvc.index.files import ANN
+from simsvc.index.merging import due, together
+from simsvc.index.sealed import SealedSegment
+from simsvc.ports.index import ROW_DTYPE
+from tests.contract.indexes import NO_FILTER, RULES, fill_index, segmented, vector_of, vectors_of
+
+SEQS = range(1, 401)
+QUERIES = vectors_of(range(5_000, 5_010))
+
+
+def sealed(ordinal: int, seqs: list[int], bucket: int = 0) -> SealedSegment:
+    rows = np.zeros(len(seqs), ROW_DTYPE)
+    rows["seq"] = seqs
+    half = vectors_of(seqs).astype(np.float16)
+    return SealedSegment(bucket, ordinal, rows, half, None, Path(f"sealed-{ordinal}"))
+
+
+def sizes(*lengths: int, bucket: int = 0) -> list[SealedSegment]:
+    return [sealed(i, [0] * n, bucket) for i, n in enumerate(lengths)]
+
+
+@pytest.mark.parametrize(
+    ("segments", "merged"),
+    [
+        (sizes(16, 16), []),
+        (sizes(16, 16, 16), [0, 1, 2]),
+        # The oldest first, and no more than are needed.
+        (sizes(16, 16, 16, 16), [0, 1, 2]),
+        (sizes(48, 16, 16, 48), []),
+        (sizes(48, 48, 16, 48), [0, 1, 3]),
+        # A few rows fewer are of the same size.
+        (sizes(16, 13, 15), [0, 1, 2]),
+        # 3 × 60 would be over the largest.
+        (sizes(60, 60, 60), []),
+        (sizes(16, 16) + sizes(16, bucket=1), []),
+    ],
+)
+def test_what_is_merged(segments: list[SealedSegment], merged: list[int]) -> None:
+    assert [s.ordinal for s in due(segments, 16, 3, 144)] == merged
+
+
+@pytest.mark.parametrize("fanout", [0, 1])
+def test_without_a_fanout_nothing_is_merged(fanout: int) -> None:
+    assert due(sizes(*[16] * 30), 16, fanout, 10**6) == []
+
+
+def test_rows_stay_in_order_of_seq_with_their_vectors() -> None:
+    rows, half = together([sealed(1, [1, 5, 9]), sealed(2, [2, 4, 30])])
+    assert rows["seq"].tolist() == [1, 2, 4, 5, 9, 30]
+    for seq, vector in zip(rows["seq"].tolist(), half, strict=True):
+        np.testing.assert_array_equal(vector.astype(np.float32), vector_of(seq))
+
+
+def test_an_index_merges_as_it_grows(tmp_path: Path) -> None:
+    index = segmented(tmp_path, RULES["merged"])
+    fill_index(index, SEQS)
+    # 80 rows a bucket: three of 16 became one of 48 with an inverted file, two are left.
+    assert index.stats().segments == 15
+    merged = sorted(tmp_path.glob("merged-*"))
+    assert [(path / ANN).exists() for path in merged] == [True] * 5
+
+
+def test_old_files_stay_until_a_snapshot_does_not_name_them(tmp_path: Path) -> None:
+    index = segmented(tmp_path, RULES["merged"])
+    fill_index(index, range(1, 161))
+    index.capture()()
+    before = index.nearest(QUERIES, 20)
+    fill_index(index, range(161, 401))
+    # A crash now: the manifest of before and the segments that it names are all there.
+    again = segmented(tmp_path, RULES["merged"])
+    assert again.restore() == ""
+    np.testing.assert_array_equal(again.nearest(QUERIES, 20).rows, before.rows)
+
+
+def test_after_a_snapshot_only_the_merged_segments_are_there(tmp_path: Path) -> None:
+    index = segmented(tmp_path, RULES["merged"])
+    fill_index(index, SEQS)
+    index.capture()()
+    assert len([p for p in tmp_path.iterdir() if p.is_dir()]) == index.stats().segments
+    again = segmented(tmp_path, RULES["merged"])
+    assert again.restore() == ""
+    assert again.stats() == index.stats()
+    found, expected = (i.nearest(QUERIES, 30) for i in (again, index))
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert len(again.over(QUERIES[0], -1.0, NO_FILTER)) == len(SEQS)
