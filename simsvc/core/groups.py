@@ -95,7 +95,7 @@ def _twins(
     attributor = Attributor(vectors[part], local, len(places))
     edges = twin_edges(attributor.sums, attributor.noise, rule.twins)
     groups: list[Group] = []
-    for seed in _communities(edges, _SEED, _RESOLUTION):
+    for seed in communities(edges, _SEED, _RESOLUTION):
         if any(np.isin(places[seed], g.members).mean() > _COVERED for g in groups):
             continue
         found = attributor.attribute(seed, rule.least_log_odds)
@@ -113,7 +113,7 @@ def _moving(
     population: Population, moves: Iterable[tuple[int, int, float]], rule: GroupRule
 ) -> list[Group]:
     groups = []
-    for members in _communities(list(moves), rule.least_accounts, _LOOSE):
+    for members in communities(list(moves), rule.least_accounts, _LOOSE):
         mine = np.isin(population.owners, members)
         odds = dict.fromkeys(members.tolist(), _KNOWN_ODDS)
         groups.append(Group(odds, mine & population.moved, frozenset({SESSION})))
@@ -126,7 +126,7 @@ def _in_lockstep(population: Population, rule: GroupRule) -> list[Group]:
         used.setdefault(item, set()).add(owner)
     used = {item: owners for item, owners in used.items() if len(owners) > 1}
     groups = []
-    for members in _communities(lockstep_edges(used, 2), rule.least_accounts):
+    for members in communities(lockstep_edges(used, 2), rule.least_accounts):
         inside = set(members.tolist())
         shared = [f for f, owners in used.items() if len(owners & inside) >= 2]
         mine = np.isin(population.owners, members) & np.isin(population.items, shared)
@@ -161,15 +161,19 @@ def referenced(population: Population, sets: Ints, rule: GroupRule) -> list[Grou
     return groups
 
 
-def _communities(
+def communities(
     edges: list[tuple[int, int, float]], least: int, resolution: float = 1.0
 ) -> list[Ints]:
     """Return communities of accounts, largest first (Louvain; Blondel et al. 2008)."""
     graph: nx.Graph[int] = nx.Graph()
     graph.add_weighted_edges_from(edges)
     found = nx.community.louvain_communities(graph, seed=1, resolution=resolution)
-    large = sorted((sorted(c) for c in found if len(c) >= least), key=lambda c: (-len(c), c))
-    return [np.array(c, np.int64) for c in large]
+    large = [c for c in found if len(c) >= least]
+    # At a high resolution even a clique that stands alone falls to pieces.
+    inside = {account for c in large for account in c}
+    large += [c for c in nx.connected_components(graph) if len(c) >= least and inside.isdisjoint(c)]
+    ordered = sorted((sorted(c) for c in large), key=lambda c: (-len(c), c))
+    return [np.array(c, np.int64) for c in ordered]
 
 
 def joined(first: Group, second: Group) -> Group:

@@ -35,7 +35,7 @@ def running_server(data: Path, metrics: str = "") -> Iterator[str]:
         "SIMSVC_DETECTION_TICK": "1",
         "SIMSVC_DETECTION_LOOK": "3",
     }
-    data.mkdir(parents=True)
+    data.mkdir(parents=True, exist_ok=True)
     log = data / "server.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(

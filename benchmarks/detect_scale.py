@@ -1,0 +1,147 @@
+"""Index and detector under many made-up prompts: rate, memory, and what a pass costs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+import psutil
+import typer
+
+from benchmarks.machine import machine
+from simsvc.assembly import make_detector, make_family_assigner, make_index
+from simsvc.core.sightings import Sighting
+from simsvc.domain.trace import NO_TRACE
+from simsvc.domain.verdict import Thresholds
+from simsvc.ports.embedder import ModelInfo
+from simsvc.ports.index import ROW_DTYPE
+from simsvc.settings import Settings
+
+_DIMENSION, _RANK = 384, 200
+_BATCH = 64
+_PER_ACCOUNT = 60
+_CAMPAIGN = 1 / 11
+_COVER = 0.5
+_IN_A_ROW = 4
+_DAYS = 14
+_SECOND = 1_000_000
+_POINTS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 4_000_000, 16_000_000)
+_MODEL = ModelInfo("made-up", "0" * 64, _DIMENSION, 254, 1, "float32")
+
+
+@dataclass
+class Traffic:
+    """Prompts of accounts, a tenth as many in one campaign as in all the others together."""
+
+    prompts: int
+    seed: int = 1
+
+    def batches(self) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+        """Yield accounts (n,) from 1 and unit vectors (n, d).
+
+        People send a few prompts in a row around a habit of their own. Members of the campaign do
+        so too, as cover; their own prompts, of one source, come one by one.
+        """
+        chosen = np.random.default_rng(self.seed)
+        accounts = max(20, self.prompts // _PER_ACCOUNT)
+        members = int(_CAMPAIGN * accounts)
+        habits = chosen.standard_normal((accounts, _RANK)).astype(np.float32)
+        basis = chosen.standard_normal((_RANK, _DIMENSION)).astype(np.float32) / np.sqrt(_RANK)
+        source = chosen.standard_normal(_DIMENSION).astype(np.float32)
+        own_share = _CAMPAIGN * (1 - _COVER)
+        for start in range(0, self.prompts, _BATCH):
+            size = min(_BATCH, self.prompts - start)
+            people = chosen.integers(0, accounts, -(-size // _IN_A_ROW))
+            who = np.repeat(people, _IN_A_ROW)[:size]
+            own = chosen.random(size) < own_share
+            who[own] = chosen.integers(0, members, int(own.sum()))
+            vectors = habits[who] @ basis
+            vectors[own] = source
+            vectors += 1.5 * chosen.standard_normal(vectors.shape, np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            yield who + 1, vectors
+
+
+def main(
+    prompts: Annotated[int, typer.Option(help="Prompts in all.")] = 300_000,
+    quick: Annotated[bool, typer.Option(help="A tenth of it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Send made-up vectors through index, families and detector, and note what they cost."""
+    prompts = prompts // 10 if quick else prompts
+    faiss.omp_set_num_threads(1)
+    with (
+        tempfile.TemporaryDirectory(prefix="simsvc-scale-") as folder,
+        ThreadPoolExecutor(1, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool,
+    ):
+        settings = Settings().model_copy(update={"data_dir": Path(folder)})
+        rows = list(_run(Traffic(prompts), settings, pool))
+    result = {"machine": machine(), "rows": rows}
+    print(json.dumps(result) if as_json else _table(result))
+
+
+def _run(traffic: Traffic, settings: Settings, pool: ThreadPoolExecutor) -> Iterator[Any]:
+    index = make_index(settings, _MODEL, pool)
+    assigner = make_family_assigner(settings, index)
+    detector = make_detector(settings, index, Thresholds())
+    step = _DAYS * 86_400 * _SECOND // traffic.prompts
+    seq, since, began = 1, 1, time.perf_counter()
+    points = [p for p in _POINTS if p < traffic.prompts] + [traffic.prompts]
+    for accounts, vectors in traffic.batches():
+        placements = assigner.place(vectors, seq)
+        seen = [
+            Sighting(seq + i, account, account, (seq + i) * step, placement.family, b"", NO_TRACE)
+            for i, (account, placement) in enumerate(
+                zip(accounts.tolist(), placements, strict=True)
+            )
+        ]
+        rows = np.array([(s.seq, s.account, 0, s.observed_at, s.family) for s in seen], ROW_DTYPE)
+        index.add(rows, vectors)
+        detector.observe(seen)
+        seq += len(seen)
+        if seq > points[0]:
+            gather, analysis, findings = _look(detector)
+            taken = time.perf_counter() - began
+            yield {
+                "prompts": seq - 1,
+                "accounts": detector.accounts,
+                "prompts_per_s": round((seq - since) / taken),
+                "gather_ms": round(1000 * gather),
+                "pass_s": round(analysis, 2),
+                "found": findings,
+                "segments": index.stats().segments,
+                "rss_mib": round(psutil.Process().memory_info().rss / 2**20),
+            }
+            points.pop(0)
+            since, began = seq, time.perf_counter()
+    index.finish_sealing()
+
+
+def _look(detector: Any) -> tuple[float, float, int]:
+    """Return seconds on the writing thread, seconds beside it, and groups found."""
+    began = time.perf_counter()
+    population = detector.population((), force=True)
+    moves = detector.analyst.moves(population)
+    gathered = time.perf_counter()
+    found = detector.analyst.analyse(population, moves)
+    return gathered - began, time.perf_counter() - gathered, len(found)
+
+
+def _table(result: dict[str, Any]) -> str:
+    names = list(result["rows"][0])
+    lines = [str(result["machine"]), "", f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
+    lines += [f"| {' | '.join(str(row[n]) for n in names)} |" for row in result["rows"]]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    typer.run(main)
