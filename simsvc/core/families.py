@@ -45,21 +45,22 @@ class FamilyAssigner:
 
     def place(self, vectors: Vectors, first_seq: int) -> list[Placement]:
         """Place prompts with the vectors (n, d), which get the seqs from `first_seq` on."""
-        found = self._index.nearest(vectors, self._rule.k)
+        found = _Recorded.of(self._index.nearest(vectors, self._rule.k), self._rule.neighbour)
         within = vectors @ vectors.T
         leaders = _Leaders(self._index, vectors, first_seq)
         placements: list[Placement] = []
         for i in range(len(vectors)):
             earlier = self._within(within[i, :i], placements, first_seq)
-            candidates = _recorded(found, i) + earlier
-            family = self._join(vectors[i], candidates, leaders)
-            if not family and len(candidates) >= self._rule.k and self._all_near(found, i):
+            family = self._join(vectors[i], found.candidates(i) + earlier, leaders)
+            if not family and found.all_near(i):
                 # All of them may belong to one family that is out of reach: look further.
                 more = self._index.nearest(vectors[i : i + 1], _FURTHER * self._rule.k)
-                family = self._join(vectors[i], _recorded(more, 0) + earlier, leaders)
-            nearest = max([*within[i, :i].tolist(), *(c[0] for c in candidates)], default=0.0)
-            # Rounded to fp16, a vector is not quite of unit length.
-            placements.append(Placement(min(nearest, 1.0), family))
+                further = _Recorded.of(more, self._rule.neighbour).candidates(0)
+                family = self._join(vectors[i], further + earlier, leaders)
+            nearest = max(found.nearest(i), float(within[i, :i].max(initial=-np.inf)))
+            # Rounded to fp16, a vector is not quite of unit length. The very first has nobody.
+            nearest = min(nearest, 1.0) if np.isfinite(nearest) else 0.0
+            placements.append(Placement(nearest, family))
         return placements
 
     def _within(
@@ -68,9 +69,6 @@ class FamilyAssigner:
         """Return (similarity, family) of the near ones among the batch's earlier prompts."""
         near = np.flatnonzero(similarities >= self._rule.neighbour)
         return [(float(similarities[j]), placed[j].family or first_seq + j) for j in near.tolist()]
-
-    def _all_near(self, found: Neighbours, i: int) -> bool:
-        return bool(found.scores[i].min() >= self._rule.neighbour)
 
     def _join(
         self,
@@ -92,13 +90,35 @@ class FamilyAssigner:
         return 0
 
 
-def _recorded(found: Neighbours, i: int) -> list[tuple[float, int]]:
-    """Return (similarity, family, or the seq that would lead one) of a query's neighbours."""
-    return [
-        (float(score), int(row["family"]) or int(row["seq"]))
-        for score, row in zip(found.scores[i], found.rows[i], strict=True)
-        if row["seq"] > 0
-    ]
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """The neighbours of n queries: scores (n, k), what each leads to (n, k), which are near."""
+
+    scores: Vectors
+    families: npt.NDArray[np.int64]
+    near: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, found: Neighbours, neighbour: float) -> _Recorded:
+        """Take each neighbour's family, or the seq that would lead one."""
+        seqs, families = found.rows["seq"], found.rows["family"]
+        near = (found.scores >= neighbour) & (seqs > 0)
+        return cls(found.scores, np.where(families != 0, families, seqs), near)
+
+    def candidates(self, i: int) -> list[tuple[float, int]]:
+        """Return (similarity, family) of a query's near neighbours."""
+        near = self.near[i]
+        return list(
+            zip(self.scores[i, near].tolist(), self.families[i, near].tolist(), strict=True)
+        )
+
+    def all_near(self, i: int) -> bool:
+        """Return whether there may be more near ones than were asked for."""
+        return bool(self.near[i].all())
+
+    def nearest(self, i: int) -> float:
+        """Return the similarity of a query's nearest neighbour, −inf without one."""
+        return float(self.scores[i].max(initial=-np.inf))
 
 
 class _Leaders:
