@@ -70,6 +70,11 @@ lock: $(STAMP) ## Note the installed versions in constraints.txt
 docs: $(STAMP) ## Write the settings table into README.md
 	$(BIN)/simsvc settings --into README.md
 
+.PHONY: bench
+bench: $(STAMP) ## Run the speed benchmarks on the prompt sets in DATA, into docs/performance.md
+	$(PIP) install --quiet -c constraints.txt -e '.[bench,peers]'
+	$(BIN)/python -m benchmarks --data $(DATA)
+
 .PHONY: clean
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ import psutil
 import typer
 
 from benchmarks.machine import machine
+from benchmarks.tables import on, table
 from simsvc.assembly import make_detector, make_family_assigner, make_index
 from simsvc.core.sightings import Sighting
 from simsvc.domain.trace import NO_TRACE
@@ -137,10 +138,7 @@ def _look(detector: Any) -> tuple[float, float, int]:
 
 
 def _table(result: dict[str, Any]) -> str:
-    names = list(result["rows"][0])
-    lines = [str(result["machine"]), "", f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
-    lines += [f"| {' | '.join(str(row[n]) for n in names)} |" for row in result["rows"]]
-    return "\n".join(lines)
+    return f"{on(result['machine'])}\n\n{table(result['rows'])}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import typer
 
 from benchmarks.datasets import Share, read_shares
 from benchmarks.machine import machine
+from benchmarks.tables import on, table
 from simsvc.demo.traffic import generated_texts
 from simsvc.domain.chunks import chunks
 
@@ -150,12 +151,7 @@ def _round(value: float) -> float:
 
 
 def _table(result: dict[str, Any]) -> str:
-    rows = result["ways"]
-    names = list(rows[0])
-    lines = [f"{result['texts']} texts. {result['machine']}", "", f"| {' | '.join(names)} |"]
-    lines.append("|" + "---|" * len(names))
-    lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in rows]
-    return "\n".join(lines)
+    return f"{result['texts']} texts. {on(result['machine'])}\n\n{table(result['ways'])}"
 
 
 if __name__ == "__main__":

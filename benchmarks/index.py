@@ -20,6 +20,7 @@ import numpy.typing as npt
 import typer
 
 from benchmarks.machine import machine
+from benchmarks.tables import on, table
 from benchmarks.vectors import Vectors, grown, real_vectors
 from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.index.snapshot import SnapshotStore
@@ -202,16 +203,11 @@ def _measure(
 
 
 def _table(result: dict[str, Any]) -> str:
-    names = list(result["rows"][0])
-    lines = [
+    said = (
         f"{result['base']:,} vectors, {result['measured']:,} searched and added; "
-        f"{result['real']:,} of real prompts. {result['machine']}",
-        "",
-        f"| {' | '.join(names)} |",
-        "|" + "---|" * len(names),
-    ]
-    lines += [f"| {' | '.join(str(row[n]) for n in names)} |" for row in result["rows"]]
-    return "\n".join(lines)
+        f"{result['real']:,} of real prompts. {on(result['machine'])}"
+    )
+    return f"{said}\n\n{table(result['rows'])}"
 
 
 if __name__ == "__main__":

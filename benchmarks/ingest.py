@@ -8,13 +8,14 @@ import tempfile
 import urllib.request
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from benchmarks.load import Latency, SteadyLoad, send_all, timed
 from benchmarks.machine import machine
-from benchmarks.naive import naive_rate
+from benchmarks.naive import bare_embedder, naive_rate
+from benchmarks.tables import facts, on, table
 from simsvc.client import Client, Connection, ObservedPrompt
 from simsvc.demo.command import observed
 from simsvc.demo.server import free_port, running_server
@@ -24,6 +25,7 @@ _BATCH = 64
 _CALLERS = 4
 _CHECKS = 500
 _SEARCHES = 60
+_ALONE = 100
 
 
 def main(
@@ -37,13 +39,16 @@ def main(
     sent = [observed(event) for event in events]
     texts = [event.messages[-1][1] for event in events[:count]]
     naive = naive_rate(texts)
+    bare, single = bare_embedder(texts, _BATCH)
     folder = Path(tempfile.mkdtemp(prefix="simsvc-bench-"))
     try:
         metrics = f"127.0.0.1:{free_port()}"
         server = running_server(folder / "data", metrics)
         with server as address, Client(Connection(address)) as client:
             rate = send_all(client, sent[:count], _BATCH, _CALLERS)
-            latencies = _at_half_load(client, sent[count:], rate)
+            rest, alone = sent[count:-_ALONE], sent[-_ALONE:]
+            lone = timed(lambda i: client.observe(alone[i]), _ALONE, 0.02)
+            latencies = _at_half_load(client, rest, rate)
             in_server = _mean_in_server(metrics, "CampaignService/CheckAccounts")
     finally:
         shutil.rmtree(folder)
@@ -52,7 +57,12 @@ def main(
         "prompts": count,
         "naive_per_second": round(naive, 1),
         "end_to_end_per_second": round(rate, 1),
-        "ratio": round(rate / naive, 2),
+        "times_naive": round(rate / naive, 2),
+        "bare_embedder_per_second": round(bare, 1),
+        "share_of_bare_embedder": round(rate / bare, 3),
+        "one_text_embedded_ms": round(single, 2),
+        "observe_prompt_alone_p50_ms": lone.p50,
+        "alone_times_one_text": round(lone.p50 / single, 2),
         "half_load_per_second": round(rate / 2, 1),
         "check_accounts_mean_in_server_ms": round(in_server, 3),
         "latency_ms": {name: asdict(latency) for name, latency in latencies.items()},
@@ -88,12 +98,10 @@ def _mean_in_server(metrics: str, method: str) -> float:
     return 1000 * total / calls
 
 
-def _table(result: dict[str, object]) -> str:
-    lines = [f"{key}: {value}" for key, value in result.items() if key != "latency_ms"]
-    latencies = result["latency_ms"]
-    if isinstance(latencies, dict):
-        lines += [f"{name}: {values}" for name, values in latencies.items()]
-    return "\n".join(lines)
+def _table(result: dict[str, Any]) -> str:
+    plain = {k: v for k, v in result.items() if k not in {"machine", "latency_ms"}}
+    latencies = [{"call at half load": k, **v} for k, v in result["latency_ms"].items()]
+    return f"{on(result['machine'])}\n\n{facts(plain)}\n\n{table(latencies)}"
 
 
 if __name__ == "__main__":

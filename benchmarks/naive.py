@@ -1,18 +1,23 @@
-"""The naive loop that the service is measured against."""
+"""What the service is measured against: the naive loop, and its own embedder alone."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from statistics import median
 
 import faiss
 from sentence_transformers import SentenceTransformer
 
+from simsvc.assembly import make_engine
 from simsvc.domain.chunks import chunks
+from simsvc.embed.passes import embed_texts
 from simsvc.embed.weights import BUNDLED, model_source
+from simsvc.settings import Settings
 
 _BATCH = 32
 _K = 8
+_SINGLES = 100
 
 
 def naive_rate(texts: Sequence[str], batch: int = _BATCH) -> float:
@@ -30,3 +35,20 @@ def naive_rate(texts: Sequence[str], batch: int = _BATCH) -> float:
             index.search(vectors, _K)
         index.add(vectors)
     return len(texts) / (time.perf_counter() - started)
+
+
+def bare_embedder(texts: Sequence[str], batch: int) -> tuple[float, float]:
+    """Return prompts a second of the service's own engine alone, and the ms of a single text."""
+    engine = make_engine(Settings())
+    engine.use_this_thread()
+    embed_texts(engine, texts[:batch])
+    started = time.perf_counter()
+    for part in chunks(texts, batch):
+        embed_texts(engine, part)
+    rate = len(texts) / (time.perf_counter() - started)
+    seconds = []
+    for text in texts[:_SINGLES]:
+        started = time.perf_counter()
+        embed_texts(engine, [text])
+        seconds.append(time.perf_counter() - started)
+    return rate, 1000 * median(seconds)

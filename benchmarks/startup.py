@@ -14,6 +14,7 @@ import numpy as np
 import typer
 
 from benchmarks.machine import machine
+from benchmarks.tables import facts, on
 from indexer.rebuild import rebuild
 from simsvc.assembly import make_engine, make_index
 from simsvc.demo.server import running_server
@@ -57,7 +58,6 @@ def main(
         record.close()
         with_tail = _start(settings.data_dir)
     result = {
-        "machine": machine(),
         "prompts": prompts,
         "tail": tail,
         "recorded_per_s": round(prompts / recorded),
@@ -66,7 +66,8 @@ def main(
         "with_tail_s": round(with_tail, 1),
         "tail_s": round(with_tail - from_snapshot, 1),
     }
-    print(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+    held = machine()
+    print(json.dumps({"machine": held} | result) if as_json else f"{on(held)}\n\n{facts(result)}")
 
 
 def _remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None:
