@@ -43,7 +43,7 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="simsvc-bench-"))
     try:
         metrics = f"127.0.0.1:{free_port()}"
-        server = running_server(folder / "data", metrics)
+        server = running_server(folder / "data", SIMSVC_METRICS_LISTEN=metrics)
         with server as address, Client(Connection(address)) as client:
             rate = send_all(client, sent[:count], _BATCH, _CALLERS)
             rest, alone = sent[count:-_ALONE], sent[-_ALONE:]

@@ -17,6 +17,7 @@ from benchmarks.datasets import RealPrompt, Share, read_shares
 from benchmarks.load import send_all
 from benchmarks.machine import machine
 from simsvc.client import Client, Connection, ObservedPrompt
+from simsvc.demo.command import SOON
 from simsvc.demo.server import running_server
 
 _SHARES = [
@@ -50,7 +51,10 @@ def main(
     ]
     folder = Path(tempfile.mkdtemp(prefix="simsvc-real-"))
     try:
-        with running_server(folder / "data") as address, Client(Connection(address)) as client:
+        with (
+            running_server(folder / "data", **SOON) as address,
+            Client(Connection(address)) as client,
+        ):
             rate = send_all(client, prompts, batch=64, callers=4)
             result = _result(client, real, rate)
     finally:

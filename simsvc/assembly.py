@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
-import faiss
+from threadpoolctl import threadpool_limits
 
 from simsvc import __version__
 from simsvc.core.admission import Admission
@@ -48,34 +47,7 @@ from simsvc.ports.index import VectorIndex
 from simsvc.record.open import open_record
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
-
-# FAISS would start a pool of threads in each of ours: parallelism is between searches, not within.
-_ONE_CORE: dict[str, Any] = {"initializer": faiss.omp_set_num_threads, "initargs": (1,)}
-
-
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """The threads beside the event loop and the model's."""
-
-    readers: ThreadPoolExecutor
-    writing: ThreadPoolExecutor
-    sealing: ThreadPoolExecutor
-    looking: ThreadPoolExecutor
-
-    @classmethod
-    def start(cls, readers: int) -> Threads:
-        """Make the pools; a thread starts with its first task."""
-        return cls(
-            ThreadPoolExecutor(readers, "read", **_ONE_CORE),
-            ThreadPoolExecutor(1, "write", **_ONE_CORE),
-            ThreadPoolExecutor(1, "seal", **_ONE_CORE),
-            ThreadPoolExecutor(1, "look", **_ONE_CORE),
-        )
-
-    def shutdown(self) -> None:
-        """Finish what is under way."""
-        for pool in (self.looking, self.sealing, self.readers, self.writing):
-            pool.shutdown()
+from simsvc.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +80,8 @@ class Service:
 
 def build_service(settings: Settings) -> Service:
     """Load the model, open the record and wire all parts. Call on the event loop."""
+    # Looks and searches have a thread each; one that takes all cores would starve the model.
+    threadpool_limits(1, "blas")
     engine = make_engine(settings)
     batcher = _batcher(settings, engine)
     model = engine.info
@@ -277,6 +251,7 @@ def _schedule(settings: Settings) -> Schedule:
     return Schedule(
         tick=settings.detection_tick,
         look=settings.detection_look,
+        look_share=settings.detection_share,
         snapshot=settings.snapshot_every,
         retention_check=settings.retention_every,
         retention=settings.retention,

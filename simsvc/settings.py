@@ -202,6 +202,9 @@ class Settings(BaseSettings):
     detection_look: float = Field(
         120.0, gt=0, description="Time after which all accounts are looked at again in any case."
     )
+    detection_share: float = Field(
+        0.1, gt=0, le=1, description="Share of the time in which all accounts may be looked at."
+    )
     reference_similarity: float = Field(
         0.9, ge=-1, le=1, description="Cosine from which a prompt is an item of a reference set."
     )

@@ -34,7 +34,8 @@ _log = structlog.get_logger()
 class Schedule:
     """Seconds between the recurring jobs, and how long prompts are kept.
 
-    All accounts are looked at together when enough is new, and after `look` if anything is.
+    All accounts are looked at together when enough is new, and after `look` if anything is; the
+    looks take no more than the share `look_share` of the time.
 
     Prompts go by whole `bucket`s, as the index's segments do.
     """
@@ -45,6 +46,7 @@ class Schedule:
     retention_check: float
     retention: float
     bucket: float
+    look_share: float = 1.0
 
 
 def sightings_of(batch: ReplayBatch) -> Iterator[Sighting]:
@@ -92,6 +94,7 @@ class Lifecycle:
         self.replayed = 0
         self.ticks = 0
         self._looked = 0.0
+        self._rested = 0.0
 
     def recover(self) -> None:
         """Bring index, detector and campaigns to where the record is. Writing thread."""
@@ -125,13 +128,17 @@ class Lifecycle:
         """
         now = asyncio.get_running_loop().time()
         force = now - self._looked >= self._schedule.look and self._detector.analyst.behind()
-        gathered = await self._writer.call(lambda: self._gather(force=force))
+        gathered = None
+        if now >= self._rested:
+            gathered = await self._writer.call(lambda: self._gather(force=force))
         suspicions: list[Suspicion] | None = None
         if gathered is not None:
             self._looked = now
             suspicions = await asyncio.get_running_loop().run_in_executor(
                 self._looking, self._detector.analyst.analyse, *gathered
             )
+            done = asyncio.get_running_loop().time()
+            self._rested = done + (done - now) * (1 / self._schedule.look_share - 1)
         return await self._writer.call(lambda: self.tick(suspicions))
 
     def _gather(self, *, force: bool) -> tuple[Population, list[tuple[int, int, float]]] | None:

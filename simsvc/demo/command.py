@@ -23,6 +23,12 @@ from simsvc.domain.chunks import chunks
 _BATCH = 64
 _REPORT_SECONDS = 60.0
 _PAST = timedelta(days=2)
+# Nobody wants to wait minutes for a demo to look again.
+SOON = {
+    "SIMSVC_DETECTION_TICK": "1",
+    "SIMSVC_DETECTION_LOOK": "3",
+    "SIMSVC_DETECTION_SHARE": "1",
+}
 
 
 def demo(
@@ -42,7 +48,7 @@ def demo(
     events = generate(plan)
     shutil.rmtree(data, ignore_errors=True)
     terminal.print("Starting a server (loading the model takes a few seconds) …")
-    with running_server(data) as address, Client(Connection(address)) as client:
+    with running_server(data, **SOON) as address, Client(Connection(address)) as client:
         seconds = _replay(terminal, client, events)
         _tell_traffic(terminal, events, seconds)
         campaign = _wait_for_campaign(client)

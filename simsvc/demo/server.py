@@ -22,18 +22,17 @@ class ServerFailedError(Exception):
 
 
 @contextmanager
-def running_server(data: Path, metrics: str = "") -> Iterator[str]:
+def running_server(data: Path, **settings: str) -> Iterator[str]:
     """Run a server on a free port of 127.0.0.1 with its data in a folder; yield its address.
 
-    Its metrics are at the address `metrics`, if that is given.
+    Further settings are those of the environment; without one, it has no metrics.
     """
     address = f"127.0.0.1:{free_port()}"
-    settings = {
+    environment = {
         "SIMSVC_LISTEN": address,
-        "SIMSVC_METRICS_LISTEN": metrics,
+        "SIMSVC_METRICS_LISTEN": "",
         "SIMSVC_DATA_DIR": str(data),
-        "SIMSVC_DETECTION_TICK": "1",
-        "SIMSVC_DETECTION_LOOK": "3",
+        **settings,
     }
     data.mkdir(parents=True, exist_ok=True)
     log = data / "server.log"
@@ -41,7 +40,7 @@ def running_server(data: Path, metrics: str = "") -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "simsvc.main", "serve"],
             stderr=errors,
-            env=os.environ | settings,
+            env=os.environ | environment,
             # Ctrl-C is for the demo, which then stops the server in good order.
             start_new_session=True,
         )

@@ -94,8 +94,8 @@ class Core:
         self.lifecycle = self.make_lifecycle(NoSnapshots())
         self.running = asyncio.create_task(self.writer.run())
 
-    def make_lifecycle(self, snapshots: NoSnapshots) -> Lifecycle:
-        schedule = Schedule(1, 60, 1, 1, 86400, 3600)
+    def make_lifecycle(self, snapshots: NoSnapshots, look_share: float = 1.0) -> Lifecycle:
+        schedule = Schedule(1, 60, 1, 1, 86400, 3600, look_share)
         return Lifecycle(
             self.record, self.index, snapshots, self.detector, self.book, self.membership,
             self.writer, self.feed, self.clock, schedule,

@@ -97,6 +97,20 @@ async def test_nothing_new_is_not_looked_at(core: Core) -> None:
     assert not core.detector.analyst.behind()
 
 
+async def test_looks_take_no_more_than_their_share_of_the_time(core: Core) -> None:
+    lifecycle = core.make_lifecycle(NoSnapshots(), look_share=1e-6)
+    await lifecycle.look()
+    more = [Prompt(f"m{i}", f"m{i}", NOW, (Message(Role.USER, f"m{i}"),)) for i in range(600)]
+    for start in range(0, len(more), 100):
+        await core.ingest.observe(more[start : start + 100])
+    assert core.detector.analyst.due()
+    await lifecycle.look()
+    # It rests: a thousandth of a second of work is paid for with a quarter of an hour.
+    assert core.detector.analyst.due()
+    await core.make_lifecycle(NoSnapshots()).look()
+    assert not core.detector.analyst.due()
+
+
 async def test_a_restart_finds_the_same_campaign_again_and_says_nothing(core: Core) -> None:
     await core.lifecycle.look()
     before, members_before = core.book.all(), members(core)

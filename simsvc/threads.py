@@ -1,0 +1,48 @@
+"""The threads beside the event loop and the model's, and how they share the cores."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import faiss
+
+_BEHIND = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Readers answer look-ups; one thread each writes, seals segments and looks at all accounts."""
+
+    readers: ThreadPoolExecutor
+    writing: ThreadPoolExecutor
+    sealing: ThreadPoolExecutor
+    looking: ThreadPoolExecutor
+
+    @classmethod
+    def start(cls, readers: int) -> Threads:
+        """Make the pools; a thread starts with its first task."""
+        return cls(
+            ThreadPoolExecutor(readers, "read", initializer=_one_core),
+            ThreadPoolExecutor(1, "write", initializer=_one_core),
+            ThreadPoolExecutor(1, "seal", initializer=_in_the_background),
+            ThreadPoolExecutor(1, "look", initializer=_in_the_background),
+        )
+
+    def shutdown(self) -> None:
+        """Finish what is under way."""
+        for pool in (self.looking, self.sealing, self.readers, self.writing):
+            pool.shutdown()
+
+
+def _one_core() -> None:
+    # FAISS would start a pool of threads in each of ours: parallelism is between searches.
+    faiss.omp_set_num_threads(1)
+
+
+def _in_the_background() -> None:
+    """Yield to whoever waits for an answer: on Linux, a thread has a priority of its own."""
+    _one_core()
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)
