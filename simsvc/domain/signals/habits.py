@@ -7,12 +7,14 @@ prompts in bursts are like the source, b, is Poisson with mean
     B f + r k        if k of its isolated prompts are a task, r as many in bursts as usual there;
     B k/I            if k of I are a habit, as frequent in bursts as between them;
 
-f is the share of bursts that is like the source by chance. The share of accounts with a habit is
-estimated by expectation–maximisation (Dempster, Laird and Rubin 1977, JRSS B 39, 1–38).
+f is the share of bursts that is like the source by chance. Before anything is seen, one account of
+ten has a habit: were that estimated from the group, members without any bursts, of whom nothing is
+seen, would go down with the accounts around them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +25,7 @@ from simsvc.domain.signals.twins import Floats
 
 # Of a task too, some prompts happen to fall into a burst.
 _FALLEN = 0.05
-# Before anything is seen: one account of ten has the habit, worth ten accounts.
-_HABIT, _WORTH = 0.1, 10.0
-_ROUNDS = 20
+_HABIT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,8 @@ def log_odds_of_task(seen: Likeness, chance: float) -> Floats:
     usual = weighted_median(b / (k + 0.5), k)
     task = seen.bursts * max(chance, 1e-4) + (usual + _FALLEN) * (k + 0.5)
     habit = np.maximum(seen.bursts * (k + 0.5) / (seen.alone + 1.0), task)
-    ratio = stats.poisson.logpmf(b, task) - stats.poisson.logpmf(b, habit)
-    share = _HABIT
-    for _ in range(_ROUNDS):
-        chances = share / (share + (1 - share) * np.exp(np.clip(ratio, -50, 50)))
-        share = float((chances.sum() + _HABIT * _WORTH) / (len(k) + _WORTH))
-    odds: Floats = ratio + np.log((1 - share) / share)
-    return odds
+    ratio = np.asarray(stats.poisson.logpmf(b, task) - stats.poisson.logpmf(b, habit), np.float64)
+    return ratio + math.log((1 - _HABIT) / _HABIT)
 
 
 def either(odds: Floats, other: Floats) -> Floats:

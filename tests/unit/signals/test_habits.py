@@ -29,11 +29,8 @@ def test_one_account_by_hand() -> None:
     # Ten with 4 of 4 alone and 0 of 9 in bursts, chance 0.01. Usual ratio 0. A task's mean:
     # 9·0.01 + 0.05·4.5 = 0.315, a habit's 9·4.5/5 = 8.1: ln ratio 8.1 − 0.315 = 7.785 for b = 0.
     odds = log_odds_of_task(_seen(*[(4, 4, 0, 9)] * 10), 0.01)
-    share = 0.1
-    for _ in range(20):
-        chance = share / (share + (1 - share) * math.exp(7.785))
-        share = (10 * chance + 1) / 20
-    assert odds == pytest.approx([7.785 + math.log((1 - share) / share)] * 10, abs=1e-3)
+    # One of ten has a habit: ln 9 = 2.197.
+    assert odds == pytest.approx([7.785 + math.log(9)] * 10, abs=1e-3)
 
 
 def test_who_asks_the_like_in_bursts_has_a_habit() -> None:
@@ -45,9 +42,10 @@ def test_who_asks_the_like_in_bursts_has_a_habit() -> None:
 
 
 def test_where_there_are_no_bursts_nothing_is_told_but_the_prior() -> None:
-    # A campaign without cover: ln ratio 0, so the share stays a tenth, ln 9.
-    odds = log_odds_of_task(_seen(*[(20, 20, 0, 0)] * 30), 0.02)
-    assert odds == pytest.approx([math.log(9)] * 30)
+    # A campaign without cover: ln ratio 0, ln 9 whoever else is in the group.
+    odds = log_odds_of_task(_seen(*[(20, 20, 0, 0)] * 30, *[(1, 8, 9, 16)] * 60), 0.02)
+    assert odds[:30] == pytest.approx([math.log(9)] * 30)
+    assert (odds[30:] < 0).all()
 
 
 def test_a_task_that_is_sent_in_bursts_is_no_habit() -> None:
