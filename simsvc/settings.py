@@ -147,7 +147,7 @@ class Settings(BaseSettings):
 
     retention: float = Field(90 * _DAY, gt=0, description="How long prompts are kept.")
     segment_span: float = Field(_DAY, gt=0, description="Traffic time in one index segment.")
-    segment_prompts: int = Field(32_768, ge=16, description="Prompts at which it is sealed.")
+    segment_prompts: int = Field(16_384, ge=16, description="Prompts at which it is sealed.")
     segment_merge: int = Field(
         8, ge=0, description="Sealed segments of like size that are merged into one; 0: none."
     )
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         4096, ge=16, description="Prompts from which a sealed segment is searched approximately."
     )
     recall: float = Field(
-        0.97, gt=0, le=1, description="Recall@10 that a sealed segment is tuned to."
+        0.96, gt=0, le=1, description="Recall@10 that a sealed segment is tuned to."
     )
     search_threads: int = Field(2, ge=1, description="Look-ups that run at once.")
     search_similarity: float = Field(

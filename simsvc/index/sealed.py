@@ -8,7 +8,7 @@ searched exactly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ _SAMPLE = 200
 _SAMPLE_K = 10
 _SAME_SCORE = 1e-5
 _AT_ONCE = 16_384
-# FAISS clusters at most so many vectors a list.
-_PER_LIST = 256
+# Vectors a list that the clustering looks at: more gains little and takes its time.
+_PER_LIST = 64
+_LEAST_IN_LIST = 8
 Half = npt.NDArray[np.float16]
 Ids = npt.NDArray[np.int64]
 
@@ -130,9 +131,10 @@ def train(vectors: Vectors | Half, recall: float) -> Ann:
     """Build an inverted file over unit vectors (n, d) that reaches a recall@10.
 
     Recall is measured on a sample of the segment's own vectors against exact search, the query
-    itself left out. Lists are visited in doubling numbers until it suffices, at the end all.
+    itself left out. Ever more lists are visited until it suffices, at the end all; for a recall of
+    1, which no sample can show, all of them.
     """
-    lists = max(1, int(2 * np.sqrt(len(vectors))))
+    lists = max(1, min(int(4 * np.sqrt(len(vectors))), len(vectors) // _LEAST_IN_LIST))
     index: Any = faiss.index_factory(
         vectors.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT
     )
@@ -145,10 +147,20 @@ def train(vectors: Vectors | Half, recall: float) -> Ann:
     step = max(1, len(vectors) // _SAMPLE)
     sample = np.arange(0, len(vectors), step)[:_SAMPLE]
     worst = _last_true(_wide(vectors[sample]), vectors)
-    nprobe = 1
-    while nprobe < lists and _recall(Ann(index, nprobe), vectors, sample, worst) < recall:
-        nprobe *= 2
-    return Ann(index, min(nprobe, lists))
+    for nprobe in _steps(lists) if recall < 1 else ():
+        if _recall(Ann(index, nprobe), vectors, sample, worst) >= recall:
+            return Ann(index, nprobe)
+    return Ann(index, lists)
+
+
+def _steps(lists: int) -> Iterator[int]:
+    """Yield 1, 2, 3, 4, 6, 8, 12 … below `lists`: the cost of a search grows with each."""
+    power = 1
+    while power < lists:
+        yield power
+        if power > 1 and power * 3 // 2 < lists:
+            yield power * 3 // 2
+        power *= 2
 
 
 def _wide(vectors: Vectors | Half) -> Vectors:
