@@ -18,6 +18,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 import typer
+from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import machine
 from benchmarks.tables import on, table
@@ -54,6 +55,8 @@ class Ours:
             _DAY, settings.segment_prompts, settings.ann_prompts, settings.recall,
             settings.segment_merge, settings.segment_largest,
         )  # fmt: skip
+        # As in the service.
+        threadpool_limits(1, "blas")
         self._pool = ThreadPoolExecutor(1, initializer=faiss.omp_set_num_threads, initargs=(1,))
         self._index = SegmentedIndex(dimension, rule, SnapshotStore(folder, "bench"), self._pool)
         self._next = 1
