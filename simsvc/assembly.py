@@ -192,6 +192,7 @@ def make_index(settings: Settings, model: ModelInfo, sealing: Executor) -> Segme
         recall=settings.recall,
         fanout=settings.segment_merge,
         largest=settings.segment_largest,
+        hot=2 * settings.segment_prompts,
     )
     generation = generation_id(model)
     store = SnapshotStore(settings.data_dir / "index" / generation, generation)

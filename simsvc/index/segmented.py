@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -30,7 +31,8 @@ class SegmentRule:
     """`bucket`: µs of traffic time in one segment. `size`: rows at which a segment is sealed.
 
     `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
-    `fanout` sealed segments of like size are merged into one of `largest` rows at the most.
+    `fanout` sealed segments of like size are merged into one of `largest` rows at the most. `hot`:
+    rows that are searched exactly at the most; the buckets written to longest ago are sealed.
     """
 
     bucket: int
@@ -39,6 +41,7 @@ class SegmentRule:
     recall: float
     fanout: int = 0
     largest: int = 1_048_576
+    hot: int = sys.maxsize
 
 
 class SegmentedIndex:
@@ -189,7 +192,11 @@ class SegmentedIndex:
 
     def _seal_old(self) -> None:
         """Seal the buckets that were not written for longest where many are open."""
-        for bucket in list(self._open)[: max(0, len(self._open) - _MAX_OPEN)]:
+        rows = sum(len(segment.block) for segment in self._open.values())
+        for bucket, segment in list(self._open.items())[:-1]:
+            if rows <= self._rule.hot and len(self._open) <= _MAX_OPEN:
+                break
+            rows -= len(segment.block)
             self._seal(self._open[bucket])
 
     def _seal(self, hot: HotSegment) -> None:

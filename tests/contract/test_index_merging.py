@@ -10,8 +10,17 @@ import pytest
 from simsvc.index.files import ANN
 from simsvc.index.merging import due, together
 from simsvc.index.sealed import SealedSegment
+from simsvc.index.segmented import SegmentRule
 from simsvc.ports.index import ROW_DTYPE
-from tests.contract.indexes import NO_FILTER, RULES, fill_index, segmented, vector_of, vectors_of
+from tests.contract.indexes import (
+    BUCKET,
+    NO_FILTER,
+    RULES,
+    fill_index,
+    segmented,
+    vector_of,
+    vectors_of,
+)
 
 SEQS = range(1, 401)
 QUERIES = vectors_of(range(5_000, 5_010))
@@ -67,6 +76,22 @@ def test_an_index_merges_as_it_grows(tmp_path: Path) -> None:
     assert index.stats().segments == 15
     merged = sorted(tmp_path.glob("merged-*"))
     assert [(path / ANN).exists() for path in merged] == [True] * 5
+
+
+def test_days_that_are_over_do_not_stay_hot(tmp_path: Path) -> None:
+    rule = SegmentRule(BUCKET, 64, 16, 1.0, hot=100)
+    index = segmented(tmp_path, rule)
+    # Forty rows a bucket, one bucket after the other.
+    rows = np.zeros(400, ROW_DTYPE)
+    rows["seq"] = np.arange(1, 401)
+    rows["observed_at"] = BUCKET * (np.arange(400) // 40)
+    for start in range(0, 400, 20):
+        index.add(rows[start : start + 20], vectors_of(range(start + 1, start + 21)))
+    index.finish_sealing()
+    assert len(list(tmp_path.glob("sealed-*"))) == 8
+    assert index.stats().segments == 10
+    found = index.over(QUERIES[0], -1.0, NO_FILTER)
+    assert sorted(found["seq"].tolist()) == list(range(1, 401))
 
 
 def test_old_files_stay_until_a_snapshot_does_not_name_them(tmp_path: Path) -> None:
