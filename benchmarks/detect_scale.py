@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 import typer
+from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import machine
 from benchmarks.tables import on, table
@@ -79,7 +80,9 @@ def main(
 ) -> None:
     """Send made-up vectors through index, families and detector, and note what they cost."""
     prompts = prompts // 10 if quick else prompts
+    # As in the service.
     faiss.omp_set_num_threads(1)
+    threadpool_limits(1, "blas")
     with (
         tempfile.TemporaryDirectory(prefix="simsvc-scale-") as folder,
         ThreadPoolExecutor(1, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool,
