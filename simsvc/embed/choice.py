@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import structlog
 
 from simsvc.embed.converted import ConversionError, converted_model
 from simsvc.embed.engine import Engine
@@ -14,7 +15,7 @@ from simsvc.embed.weights import ModelSource, local_folder, verify, weights_sha2
 
 Wanted = Literal["auto", "openvino", "torch"]
 _BF16 = {"amx_bf16", "avx512_bf16"}
-_LOG = logging.getLogger(__name__)
+_log = structlog.get_logger()
 _CPU = Path("/proc/cpuinfo")
 
 
@@ -51,7 +52,7 @@ def make(source: ModelSource, rule: EngineRule) -> Engine:
     except ConversionError as error:
         if rule.wanted == "openvino":
             raise
-        _LOG.warning("the model cannot be converted, so PyTorch computes it: %s", error)
+        _log.warning("model_not_converted", instead="torch", reason=str(error))
         return _torch(source, rule)
 
 

@@ -15,11 +15,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from simsvc.embed.weights import ModelSource, verify
 
 # Part of the name of a conversion: raise it with any change to what `conversion` writes.
 FORMAT = 1
+_log = structlog.get_logger()
 FACTS, NETWORK, TOKENIZER, REFERENCE = "facts.json", "model.xml", "tokenizer.json", "reference.npy"
 
 
@@ -90,6 +92,7 @@ def _fingerprint(sha256: str) -> str:
 
 def _convert(source: ModelSource, folder: Path) -> None:
     """Convert into a folder beside, and move it into place: nobody sees half a model."""
+    _log.info("model_converting", model=source.name, into=folder.name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     command = [sys.executable, "-m", "simsvc.embed.conversion", source.location, source.name]

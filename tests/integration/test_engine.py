@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
+from structlog.testing import capture_logs
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from simsvc.demo.traffic import generated_texts
@@ -182,9 +183,7 @@ async def test_a_model_that_cannot_be_packed_is_converted_whole(tmp_path: Path) 
     assert (vectors(engine, texts) * expected).sum(axis=1).min() > 0.99
 
 
-async def test_another_model_from_a_folder(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_another_model_from_a_folder(tmp_path: Path) -> None:
     vocabulary = {"[UNK]": 0} | {word: i + 1 for i, word in enumerate(["all", "about", "bread"])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -194,8 +193,9 @@ async def test_another_model_from_a_folder(
     source = model_source(str(tmp_path / "tiny"), "")
     assert source == ModelSource("tiny", str(tmp_path / "tiny"), "")
     # It has no network to convert: "auto" says so and takes PyTorch.
-    engine = make(source, rule("auto", tmp_path / "cache", max_windows=2))
-    assert "PyTorch computes it" in caplog.text
+    with capture_logs() as logs:
+        engine = make(source, rule("auto", tmp_path / "cache", max_windows=2))
+    assert [e["event"] for e in logs] == ["model_converting", "model_not_converted"]
     assert (engine.name, engine.info.dimension) == ("torch float32", 16)
     same, other = await embed(engine, "all about bread", "bread")
     assert 0 < cosine(same, other) < 1
