@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Transformer
@@ -23,6 +22,7 @@ from transformers import BertModel
 from simsvc.embed.converted import FACTS, NETWORK, REFERENCE, TOKENIZER, Facts
 from simsvc.embed.cutting import tokens_of
 from simsvc.embed.fidelity import windows_of
+from simsvc.embed.quiet import ov
 from simsvc.embed.torch_engine import TorchEngine, window_tokens
 from simsvc.embed.weights import ModelSource, local_folder, weights_sha256
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 from tokenizers import Tokenizer
 
 from simsvc.domain.windows import normalised
@@ -19,6 +18,7 @@ from simsvc.embed.cutting import Cutter, tokens_of
 from simsvc.embed.engine import Cut, Encoded, Window
 from simsvc.embed.lexical import LEXICAL
 from simsvc.embed.packing import pack, pack_rows
+from simsvc.embed.quiet import ov
 from simsvc.ports.embedder import ModelInfo
 
 _Ints = npt.NDArray[np.int64]

@@ -160,6 +160,16 @@ def test_precision_follows_the_processor() -> None:
     assert precision() == ("bf16" if {"amx_bf16", "avx512_bf16"} & set(flags) else "f32")
 
 
+def test_a_conversion_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO keeps a client's id for its telemetry in the home folder, unless it is off."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CI", raising=False)
+    (tmp_path / "home").mkdir()
+    make(model_source("all-MiniLM-L6-v2", ""), rule("openvino", tmp_path / "cache"))
+    assert list((tmp_path / "home").rglob("*intel*")) == []
+    assert list((tmp_path / "home").rglob("*openvino*")) == []
+
+
 def test_what_cannot_be_converted_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
