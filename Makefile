@@ -58,10 +58,6 @@ proto: $(STAMP) ## Generate simsvc/v1 from protos
 proto-release: $(STAMP) ## Note the contract as released: later changes must not break it
 	$(BIN)/buf build -o protos/released.binpb
 
-.PHONY: bench
-bench: $(STAMP) ## Print the benchmarks
-	$(BIN)/python -m benchmarks.ingest
-
 .PHONY: lock
 lock: $(STAMP) ## Note the installed versions in constraints.txt
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v -i '^simsvc' | sed 's/+cpu//' > constraints.txt

@@ -1,7 +1,7 @@
 """OpenVINO, without its telemetry: import `ov` from here.
 
-OpenVINO's package for telemetry asks nobody before it reports. Where that package cannot be imported,
-OpenVINO does without.
+OpenVINO's package for telemetry asks nobody before it reports. Where that package cannot be
+imported, OpenVINO does without.
 """
 
 from __future__ import annotations
