@@ -11,7 +11,7 @@ import numpy as np
 
 from simsvc.core.accounts import AccountBook
 from simsvc.core.evidence import Measured, Measurer
-from simsvc.core.groups import Group, GroupRule, find_groups, joined, referenced, without
+from simsvc.core.groups import TWINS, Group, GroupRule, find_groups, joined, referenced, without
 from simsvc.core.library import ReferenceLibrary
 from simsvc.domain.signals.combine import OnlineFdr
 from simsvc.domain.signals.population import Population, sampled_from
@@ -141,7 +141,7 @@ class Analyst:
             mine = measured.group.odds.keys()
             same = [i for i, (k, _) in enumerate(kept) if _alike(k.group, measured.group)]
             explained = mine & {a for k, _ in kept for a in k.group.odds}
-            if same and measured.group.routes <= kept[same[0]][0].group.routes:
+            if same and _twice(kept[same[0]][0].group, measured.group):
                 continue  # The same signal, on a part of the prompts where it is less sure.
             if same:
                 whole = self._judged(measurer, joined(kept[same[0]][0].group, measured.group))
@@ -222,6 +222,11 @@ class Analyst:
 def _alike(one: Group, other: Group) -> bool:
     shared = len(one.odds.keys() & other.odds.keys())
     return shared >= 0.5 * len(one.odds.keys() | other.odds.keys())
+
+
+def _twice(kept: Group, other: Group) -> bool:
+    """Tell whether twins alone led to a group, and to the surer one it is like."""
+    return other.routes == {TWINS} and TWINS in kept.routes
 
 
 def _certainty(judged: tuple[Measured, Verdict]) -> tuple[float, ...]:

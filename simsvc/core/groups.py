@@ -16,7 +16,7 @@ from simsvc.domain.signals.twins import TwinRule, twin_edges
 
 _SEED = 6
 _COVERED = 0.6
-_TWINS = "twins"
+TWINS = "twins"
 SESSION = "session"
 LOCKSTEP = "lockstep"
 FRAME = "frame"
@@ -105,7 +105,7 @@ def _twins(
         chosen = found.members[attributor.owners] & (found.evidence > SOURCE)
         source[part[attributor.order]] = chosen
         odds = {int(places[i]): float(found.log_odds[i]) for i in np.flatnonzero(found.members)}
-        groups.append(Group(odds, source, frozenset({_TWINS})))
+        groups.append(Group(odds, source, frozenset({TWINS})))
     return groups
 
 

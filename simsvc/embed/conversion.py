@@ -29,6 +29,8 @@ from simsvc.embed.weights import ModelSource, local_folder, weights_sha256
 _ARGUMENTS = 4
 # Far enough below any score that the softmax gives nothing to other prompts.
 _APART = -1e4
+# Attention over a row grows with its square: longer windows go one by one.
+_LONGEST = 512
 
 
 class _Packed(torch.nn.Module):
@@ -73,7 +75,8 @@ def convert(source: ModelSource, folder: Path) -> Facts:
     tokenizer = _bare_tokenizer(model.tokenizer)
     pooling = _pooling(model)
     network = getattr(model[0], "auto_model", None)
-    packed = pooling is not None and isinstance(network, BertModel)
+    short = window_tokens(model) <= _LONGEST
+    packed = pooling is not None and short and isinstance(network, BertModel)
     row = torch.arange(32)[None]
     with torch.inference_mode():
         if packed:
