@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simsvc.core.groups import Group
+from simsvc.core.groups import TWINS, Group
 from simsvc.domain.signals.attribution import shortfall
 from simsvc.domain.signals.coverage import labours
 from simsvc.domain.signals.habits import Likeness, either, log_odds_of_task
@@ -48,11 +48,13 @@ class Bystanders:
         if group.exact or not self._source(group).any():
             return group
         members = group.members
-        odds = either(np.array([group.odds[p] for p in members.tolist()]), self._task(group))
-        group = _kept(group, members, odds)
-        if not group.odds:
-            return group
-        members = group.members
+        if group.routes == {TWINS}:
+            # A likeness is all that names them; a frame or a set that is known names by itself.
+            odds = either(np.array([group.odds[p] for p in members.tolist()]), self._task(group))
+            group = _kept(group, members, odds)
+            if not group.odds:
+                return group
+            members = group.members
         odds = np.array([group.odds[p] for p in members.tolist()])
         return _kept(group, members, odds + shortfall(self._all.sent(self._source(group))[members]))
 
