@@ -139,6 +139,7 @@ def readings(service: Service) -> dict[str, Callable[[], float]]:
     return {
         "in_flight_prompts": lambda: s.admission.in_use,
         "embed_queue_texts": lambda: s.batcher.depth,
+        "embed_cache_bytes": lambda: s.batcher.cache.bytes,
         "write_queue_prompts": lambda: s.writer.depth,
         "index_prompts": lambda: s.index.stats().prompts,
         "index_segments": lambda: s.index.stats().segments,
@@ -177,7 +178,7 @@ def make_engine(settings: Settings) -> Engine:
 
 
 def _batcher(settings: Settings, engine: Engine) -> Batcher:
-    cache = EmbeddingCache(settings.cache_texts)
+    cache = EmbeddingCache(settings.cache_mib * 2**20)
     batcher = Batcher(engine, settings.batch_tokens, settings.batch_texts, cache)
     batcher.start(engine.use_this_thread)
     return batcher

@@ -125,8 +125,8 @@ class Settings(BaseSettings):
     )
     batch_tokens: int = Field(1024, ge=1, description="Padded tokens in one pass of the model.")
     batch_texts: int = Field(256, ge=1, description="Texts taken from the queue at once.")
-    cache_texts: int = Field(
-        20_000, ge=1, description="Embeddings kept in memory for exact repeats."
+    cache_mib: int = Field(
+        64, ge=0, description="Memory in MiB for embeddings of texts that may come again."
     )
 
     in_flight_prompts: int = Field(

@@ -1,4 +1,4 @@
-"""Embeddings of texts seen lately, bounded by number."""
+"""Embeddings of texts seen lately, bounded by the memory that they take."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from collections import OrderedDict
 
 from simsvc.ports.embedder import Embedding
 
+# What an entry takes beside the numbers of its vector: key, array, embedding and places of both
+# in the table (a test holds it against what is allocated).
+_OVERHEAD = 480
+
 
 class EmbeddingCache:
     """Least recently used goes first. Used from one event loop; keeps no text, only its hash."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self.bytes = 0
         self._entries: OrderedDict[bytes, Embedding] = OrderedDict()
         self.hits = 0
         self.misses = 0
@@ -33,8 +38,14 @@ class EmbeddingCache:
         return found
 
     def put(self, key: bytes, embedding: Embedding) -> None:
-        """Keep an embedding."""
+        """Keep an embedding, and drop what there is no room for any more."""
+        known = self._entries.pop(key, None)
+        self.bytes += _size(embedding) - (_size(known) if known is not None else 0)
         self._entries[key] = embedding
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+        while self.bytes > self._most:
+            _, dropped = self._entries.popitem(last=False)
+            self.bytes -= _size(dropped)
+
+
+def _size(embedding: Embedding) -> int:
+    return embedding.vector.nbytes + _OVERHEAD

@@ -26,6 +26,7 @@ _SIZE = (0, 1024, 2048, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 
 READINGS = {
     "in_flight_prompts": "Prompts admitted and not yet answered",
     "embed_queue_texts": "Texts that wait for the model",
+    "embed_cache_bytes": "Memory of the embeddings kept for texts that may come again",
     "write_queue_prompts": "Embedded prompts that wait for the next commit",
     "index_prompts": "Searchable prompts",
     "index_segments": "Segments of the index",

@@ -44,7 +44,7 @@ def vectors(engine: Engine, texts: Sequence[str]) -> np.ndarray:
 
 
 async def embed(engine: Engine, *texts: str) -> list[Embedding]:
-    batcher = Batcher(engine, budget=2048, max_texts=32, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=2048, max_texts=32, cache=EmbeddingCache(2**20))
     batcher.start(engine.use_this_thread)
     try:
         return await batcher.embed(texts, Priority.INGEST)

@@ -27,7 +27,7 @@ def engine() -> ScriptedEngine:
 
 @pytest.fixture
 async def batcher(engine: ScriptedEngine) -> AsyncIterator[Batcher]:
-    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(2**20))
     batcher.start()
     yield batcher
     engine.go.set()
@@ -69,7 +69,7 @@ async def test_a_text_that_all_left_may_be_asked_for_again(
 
 
 async def test_a_round_is_bounded_by_length(engine: ScriptedEngine) -> None:
-    batcher = Batcher(engine, budget=2, max_texts=50, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=2, max_texts=50, cache=EmbeddingCache(2**20))
     batcher.start()
     busy = await blocked(batcher, engine)
     # 4 passes of 2 tokens of 4 characters: 32 characters, and the text that crosses it.
@@ -91,7 +91,7 @@ async def test_counters_tell_what_was_done(batcher: Batcher) -> None:
 
 
 async def test_nothing_is_embedded_before_the_start(engine: ScriptedEngine) -> None:
-    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(2**20))
     with pytest.raises(UnavailableError):
         await batcher.embed(["x"], Priority.INGEST)
     batcher.stop()
@@ -106,7 +106,7 @@ async def test_stopping_ends_the_thread(batcher: Batcher) -> None:
 
 
 async def test_a_failure_of_one_pass_reaches_those_who_queue(engine: ScriptedEngine) -> None:
-    batcher = Batcher(engine, budget=8, max_texts=1, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=8, max_texts=1, cache=EmbeddingCache(2**20))
     batcher.start()
     busy = await blocked(batcher, engine)
     waiting = asyncio.create_task(batcher.embed([f"t{i}" for i in range(5)], Priority.INGEST))
@@ -125,7 +125,7 @@ async def test_a_model_thread_that_cannot_start_is_noticed(engine: ScriptedEngin
     def broken() -> None:
         raise RuntimeError("no such number of cores")
 
-    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(2**20))
     batcher.start(broken)
     thread = next((t for t in threading.enumerate() if t.name == "model"), None)
     if thread is not None:

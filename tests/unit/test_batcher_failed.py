@@ -26,7 +26,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
 
 @pytest.fixture
 async def batcher(engine: ScriptedEngine) -> AsyncIterator[Batcher]:
-    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(100))
+    batcher = Batcher(engine, budget=8, max_texts=4, cache=EmbeddingCache(2**20))
     batcher.start()
     yield batcher
     engine.go.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,8 +48,46 @@ def embedding(number: int) -> Embedding:
     return Embedding(np.full(2, number, np.float32), number, 1, False)
 
 
+def entry() -> int:
+    """Return the bytes that the cache counts for one of these."""
+    cache = EmbeddingCache(2**20)
+    cache.put(b"", embedding(0))
+    return cache.bytes
+
+
+ENTRY = entry()
+
+
+def test_what_the_cache_counts_is_what_it_takes() -> None:
+    count = 2000
+    cache = EmbeddingCache(2**30)
+    tracemalloc.start()
+    for number in range(count):
+        vector = np.full(384, number, np.float32)
+        cache.put(cache.key(str(number)), Embedding(vector, 10, 1, False))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.8 * cache.bytes < taken <= cache.bytes
+
+
+def test_a_text_that_comes_again_is_counted_once() -> None:
+    cache = EmbeddingCache(2**20)
+    cache.put(b"a", embedding(1))
+    cache.put(b"a", embedding(2))
+    assert cache.bytes == ENTRY
+    found = cache.get(b"a")
+    assert found is not None
+    assert found.tokens == 2
+
+
+def test_a_cache_without_memory_keeps_nothing() -> None:
+    cache = EmbeddingCache(0)
+    cache.put(b"a", embedding(1))
+    assert (cache.get(b"a"), cache.bytes) == (None, 0)
+
+
 def test_the_cache_forgets_what_was_used_least_lately() -> None:
-    cache = EmbeddingCache(2)
+    cache = EmbeddingCache(2 * ENTRY)
     keys = [cache.key(text) for text in "abc"]
     cache.put(keys[0], embedding(0))
     cache.put(keys[1], embedding(1))
@@ -61,7 +100,7 @@ def test_the_cache_forgets_what_was_used_least_lately() -> None:
 @FIXED
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 9))), st.integers(1, 5))
 def test_the_cache_is_bounded_and_right(steps: list[tuple[bool, int]], size: int) -> None:
-    cache = EmbeddingCache(size)
+    cache = EmbeddingCache(size * ENTRY)
     for writes, number in steps:
         if writes:
             cache.put(cache.key(str(number)), embedding(number))
