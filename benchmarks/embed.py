@@ -17,6 +17,7 @@ import numpy.typing as npt
 import psutil
 import typer
 
+from benchmarks.curves import draw
 from benchmarks.datasets import Share, read_shares
 from benchmarks.machine import machine
 from benchmarks.tables import on, table
@@ -32,6 +33,9 @@ SHARES = [
     Share("msmarco_queries", 596),
 ]
 SMALL, BULK = 32, 512
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+# The first texts, for the curve: enough to tell.
+_CURVE = 512
 _REPEATS = 3
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
@@ -76,6 +80,7 @@ NAIVE = "sentence-transformers float32"
 def main(
     data: Annotated[Path | None, typer.Option(help="Folder with the prompt sets.")] = None,
     quick: Annotated[bool, typer.Option(help="An eighth of the texts.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves into this SVG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     way: Annotated[str, typer.Option(hidden=True)] = "",
     texts_from: Annotated[Path | None, typer.Option(hidden=True)] = None,
@@ -97,7 +102,10 @@ def main(
             cosines = (vectors * references.setdefault(name.split()[0], vectors)).sum(axis=1)
             rows.append(row | {"cosine": _round(cosines.mean()), "least": _round(cosines.min())})
     _compare(rows)
-    result = {"machine": machine(), "texts": len(texts), "ways": rows}
+    curves = {row["way"]: list(zip(_SIZES, row.pop("curve"), strict=True)) for row in rows}
+    result = {"machine": machine(), "texts": len(texts), "ways": rows, "curves": curves}
+    if plot:
+        draw(curves, plot, "texts at once", "texts a second", log=True)
     print(json.dumps(result) if as_json else _table(result))
 
 
@@ -127,6 +135,7 @@ def _measure(way: str, texts: list[str], out: Path) -> None:
             rates.append(len(texts) / (time.perf_counter() - started))
         row[name] = round(median(rates), 1)
         row[f"{name} spread"] = round((max(rates) - min(rates)) / median(rates), 3)
+    row["curve"] = [_rate(encode, texts[:_CURVE], size) for size in _SIZES]
     singles = texts[:200]
     seconds = []
     for text in singles:
@@ -137,6 +146,14 @@ def _measure(way: str, texts: list[str], out: Path) -> None:
     row["RSS MiB"] = round(psutil.Process().memory_info().rss / 2**20)
     np.save(out, vectors)
     print(json.dumps(row))
+
+
+def _rate(encode: Encode, texts: list[str], size: int) -> float:
+    """Return texts a second in arrival order, `size` at a time."""
+    started = time.perf_counter()
+    for part in chunks(texts, size):
+        encode(part)
+    return round(len(texts) / (time.perf_counter() - started), 1)
 
 
 def _compare(rows: list[dict[str, Any]]) -> None:

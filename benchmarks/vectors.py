@@ -41,16 +41,20 @@ Vectors = npt.NDArray[np.float32]
 
 def real_vectors(data: Path, count: int) -> Vectors:
     """Return unit vectors (n, d) of n = `count` distinct prompts, or of all that there are."""
-    texts = list(dict.fromkeys(p.text for p in read_shares(data, SHARES, 1)))[:count]
+    texts = list(dict.fromkeys(p.text for p in read_shares(data, SHARES, 1)))
     key = hashlib.sha256("\n".join(texts).encode(errors="surrogatepass")).hexdigest()[:16]
-    path = CACHE / f"vectors-{key}.npy"
-    if not path.is_file():
+    texts = texts[:count]
+    # Of more texts, the first are these.
+    kept = {int(path.stem.split("-")[2]): path for path in CACHE.glob(f"vectors-{key}-*.npy")}
+    path = next((kept[n] for n in sorted(kept) if n >= len(texts)), None)
+    if path is None:
+        path = CACHE / f"vectors-{key}-{len(texts)}.npy"
         CACHE.mkdir(parents=True, exist_ok=True)
         made = _embedded(sorted(texts, key=len))
         # In the order of the texts again, not by length.
         order = np.argsort(np.argsort([len(t) for t in texts], kind="stable"), kind="stable")
         np.save(path, made[order])
-    loaded: Vectors = np.load(path).astype(np.float32)
+    loaded: Vectors = np.load(path, mmap_mode="r")[: len(texts)].astype(np.float32)
     return loaded
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ from simsvc.ports.index import VectorIndex
 from simsvc.record.open import open_record
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
-from simsvc.threads import Threads
+from simsvc.threads import Threads, cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def build_service(settings: Settings) -> Service:
     model = engine.info
     record = open_record(settings, model)
     threads = Threads.start(settings.search_threads)
-    index = make_index(settings, model, threads.sealing)
+    index = make_index(settings, model, threads.sealing, threads.helpers)
     calibration = record.calibration() or Calibration()
     detector = make_detector(settings, index, calibration.thresholds)
     book = make_campaign_book(settings, model)
@@ -170,7 +169,7 @@ def make_engine(settings: Settings) -> Engine:
         wanted=settings.engine,
         dtype=settings.model_dtype,
         max_windows=settings.max_windows,
-        threads=settings.model_threads or len(os.sched_getaffinity(0)),
+        threads=settings.model_threads or cores(),
         budget=settings.batch_tokens,
         cache=settings.model_cache.expanduser(),
     )
@@ -184,7 +183,9 @@ def _batcher(settings: Settings, engine: Engine) -> Batcher:
     return batcher
 
 
-def make_index(settings: Settings, model: ModelInfo, sealing: Executor) -> SegmentedIndex:
+def make_index(
+    settings: Settings, model: ModelInfo, sealing: Executor, helpers: Executor | None = None
+) -> SegmentedIndex:
     """Return the index of the settings, empty until it is restored."""
     rule = SegmentRule(
         bucket=int(settings.segment_span * MICROSECONDS),
@@ -194,10 +195,11 @@ def make_index(settings: Settings, model: ModelInfo, sealing: Executor) -> Segme
         fanout=settings.segment_merge,
         largest=settings.segment_largest,
         hot=2 * settings.segment_prompts,
+        threads=cores(),
     )
     generation = generation_id(model)
     store = SnapshotStore(settings.data_dir / "index" / generation, generation)
-    return SegmentedIndex(model.dimension, rule, store, sealing)
+    return SegmentedIndex(model.dimension, rule, store, sealing, helpers)
 
 
 def make_family_assigner(settings: Settings, index: VectorIndex) -> FamilyAssigner:

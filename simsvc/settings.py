@@ -149,13 +149,13 @@ class Settings(BaseSettings):
     segment_span: float = Field(_DAY, gt=0, description="Traffic time in one index segment.")
     segment_prompts: int = Field(16_384, ge=16, description="Prompts at which it is sealed.")
     segment_merge: int = Field(
-        8, ge=0, description="Sealed segments of like size that are merged into one; 0: none."
+        4, ge=0, description="Sealed segments of like size that are merged into one; 0: none."
     )
     segment_largest: int = Field(
         1_048_576, ge=16, description="Prompts in a merged segment at the most."
     )
     ann_prompts: int = Field(
-        4096, ge=16, description="Prompts from which a sealed segment is searched approximately."
+        1024, ge=16, description="Prompts from which a sealed segment is searched approximately."
     )
     recall: float = Field(
         0.96, gt=0, le=1, description="Recall@10 that a sealed segment is tuned to."

@@ -14,12 +14,16 @@ _BEHIND = 10
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Readers answer look-ups; one thread each writes, seals segments and looks at all accounts."""
+    """Readers answer look-ups; one thread each writes, seals segments and looks at all accounts.
+
+    `helpers`, one less than there are cores, answer a share of whoever has many queries.
+    """
 
     readers: ThreadPoolExecutor
     writing: ThreadPoolExecutor
     sealing: ThreadPoolExecutor
     looking: ThreadPoolExecutor
+    helpers: ThreadPoolExecutor
 
     @classmethod
     def start(cls, readers: int) -> Threads:
@@ -29,12 +33,18 @@ class Threads:
             ThreadPoolExecutor(1, "write", initializer=_one_core),
             ThreadPoolExecutor(1, "seal", initializer=_in_the_background),
             ThreadPoolExecutor(1, "look", initializer=_in_the_background),
+            ThreadPoolExecutor(max(1, cores() - 1), "search", initializer=_one_core),
         )
 
     def shutdown(self) -> None:
         """Finish what is under way."""
-        for pool in (self.looking, self.sealing, self.readers, self.writing):
+        for pool in (self.looking, self.sealing, self.readers, self.writing, self.helpers):
             pool.shutdown()
+
+
+def cores() -> int:
+    """Return how many cores the process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _one_core() -> None:

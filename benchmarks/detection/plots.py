@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.curves import draw as svg
 from benchmarks.detection.grid import Cell
 
 Row = Mapping[str, Any]
@@ -15,21 +16,12 @@ Row = Mapping[str, Any]
 
 def draw(grid: Sequence[Row], folder: Path) -> list[Path]:
     """Draw both plots from the rows of a grid; return the files."""
-    # An extra that only this needs.
-    import matplotlib as mpl  # noqa: PLC0415
-
-    mpl.use("svg")
-    # The same figures make the same file.
-    mpl.rcParams["svg.hashsalt"] = "simsvc"
-    folder.mkdir(parents=True, exist_ok=True)
     cover, prompts = folder / "recall-by-cover.svg", folder / "recall-by-prompts.svg"
-    _plot(
-        curves(grid, "cover", "prompts"), cover, "Share of cover", "prompts an account", log=False
-    )
-    _plot(
-        curves(grid, "prompts", "cover"), prompts, "Prompts an account",
-        "cover", log=True, named=lambda value: f"{value:.0%}",
-    )  # fmt: skip
+    by_cover = {f"{k:g}": v for k, v in curves(grid, "cover", "prompts").items()}
+    by_prompts = {f"{k:.0%}": v for k, v in curves(grid, "prompts", "cover").items()}
+    limits, recall = (-0.03, 1.03), "Account recall"
+    svg(by_cover, cover, "Share of cover", recall, legend="prompts an account", limits=limits)
+    svg(by_prompts, prompts, "Prompts an account", recall, legend="cover", log=True, limits=limits)
     return [cover, prompts]
 
 
@@ -49,30 +41,3 @@ def curves(grid: Iterable[Row], along: str, by: str) -> dict[float, list[tuple[f
         for value, points in sorted(found.items())
         if len(points) > 1
     }
-
-
-def _plot(
-    lines: Mapping[float, Sequence[tuple[float, float]]],
-    path: Path,
-    axis: str,
-    legend: str,
-    *,
-    log: bool,
-    named: Callable[[float], str] = "{:g}".format,
-) -> None:
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for value, points in lines.items():
-        axes.plot(*zip(*points, strict=True), marker="o", label=named(value))
-    if log:
-        axes.set_xscale("log")
-        ticks = sorted({x for points in lines.values() for x, _ in points})
-        axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
-        axes.minorticks_off()
-    axes.set(xlabel=axis, ylabel="Account recall", ylim=(-0.03, 1.03))
-    axes.grid(alpha=0.3)
-    if lines:
-        axes.legend(title=legend)
-    figure.savefig(path, metadata={"Date": None})

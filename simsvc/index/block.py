@@ -10,6 +10,8 @@ import numpy.typing as npt
 from simsvc.domain.grouping import HIT_DTYPE, Hits
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 
+# Scores in a group of `highest`.
+_GROUP = 16
 _COPIED = ("seq", "account", "organization", "observed_at")
 
 
@@ -28,11 +30,9 @@ class Block:
         k = min(k, len(self))
         # Twice as fast as faiss.knn on one core, for as many queries as a batch has.
         scores = queries @ self.vectors.T
-        ids = np.argpartition(scores, len(self) - k, axis=1)[:, len(self) - k :]
+        ids = highest(scores, k)
         best = np.take_along_axis(scores, ids, axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")
-        ids = np.take_along_axis(ids, order, axis=1)
-        return Neighbours(np.take_along_axis(best, order, axis=1), self.rows[ids])
+        return Neighbours(best, self.rows[ids])
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`."""
@@ -43,6 +43,29 @@ class Block:
     def vectors_at(self, positions: npt.NDArray[np.int64]) -> Vectors:
         """Return the vectors of some rows."""
         return self.vectors[positions]
+
+
+def highest(scores: Vectors, k: int) -> npt.NDArray[np.int64]:
+    """Return the places (n, ≤ k) of the highest scores (n, m) of each row, the highest first.
+
+    Long rows are cut into groups, and the groups compared by their highest first: the k highest
+    scores lie in the k highest groups.
+    """
+    count, width = scores.shape
+    groups = width // _GROUP
+    if groups > 2 * k:
+        grouped = scores[:, : groups * _GROUP].reshape(count, _GROUP, groups)
+        best = np.argpartition(-grouped.max(axis=1), k - 1, axis=1)[:, :k]
+        inside = best[:, None, :] + groups * np.arange(_GROUP)[:, None]
+        rest = np.broadcast_to(np.arange(groups * _GROUP, width), (count, width - groups * _GROUP))
+        places = np.concatenate([inside.reshape(count, _GROUP * k), rest], axis=1)
+        chosen = highest(np.take_along_axis(scores, places, axis=1), k)
+        return np.take_along_axis(places, chosen, axis=1)
+    places = np.broadcast_to(np.arange(width), scores.shape)
+    if width > k:
+        places = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(scores, places, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1)
 
 
 def mask_of(rows: Rows, where: IndexFilter) -> npt.NDArray[np.bool_]:

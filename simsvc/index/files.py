@@ -11,9 +11,10 @@ from pathlib import Path
 import faiss
 import numpy as np
 
+from simsvc.index.ann import Ann, Half
 from simsvc.index.block import Block
 from simsvc.index.hot import HotSegment
-from simsvc.index.sealed import Ann, Half, SealedSegment
+from simsvc.index.sealed import SealedSegment
 from simsvc.ports.index import Rows, Vectors
 
 ROWS, VECTORS, ANN = "rows.npy", "vectors.npy", "ann.faiss"

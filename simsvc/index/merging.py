@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from simsvc.index.sealed import Half, SealedSegment
+from simsvc.index.ann import Half
+from simsvc.index.sealed import SealedSegment
 from simsvc.ports.index import Rows
 
 

@@ -7,22 +7,27 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import structlog
 
 from simsvc.domain.grouping import HIT_DTYPE, Hits
-from simsvc.index.block import best_of
+from simsvc.index.ann import Half, train
+from simsvc.index.block import Block, best_of
 from simsvc.index.files import write_sealed
 from simsvc.index.hot import HotSegment
 from simsvc.index.merging import due, together
-from simsvc.index.sealed import Half, SealedSegment, nearest_in, train
+from simsvc.index.parallel import all_of
+from simsvc.index.sealed import SealedSegment, best_candidates
 from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
 
 Segment = HotSegment | SealedSegment
 # Traffic may come from many buckets in turn: a replay, or clocks that differ.
 _MAX_OPEN = 64
+# Fewer queries are answered before another thread has woken.
+_LEAST_QUERIES = 8
 _log = structlog.get_logger()
 
 
@@ -33,6 +38,7 @@ class SegmentRule:
     `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
     `fanout` sealed segments of like size are merged into one of `largest` rows at the most. `hot`:
     rows that are searched exactly at the most; the buckets written to longest ago are sealed.
+    `threads` share the queries of a batch, one of them the caller's.
     """
 
     bucket: int
@@ -42,6 +48,7 @@ class SegmentRule:
     fanout: int = 0
     largest: int = 1_048_576
     hot: int = sys.maxsize
+    threads: int = 1
 
 
 class SegmentedIndex:
@@ -51,8 +58,14 @@ class SegmentedIndex:
     """
 
     def __init__(
-        self, dimension: int, rule: SegmentRule, store: SnapshotStore, sealer: Executor
+        self,
+        dimension: int,
+        rule: SegmentRule,
+        store: SnapshotStore,
+        sealer: Executor,
+        helpers: Executor | None = None,
     ) -> None:
+        self._helpers = helpers
         self._dimension = dimension
         self._rule = rule
         self._store = store
@@ -110,10 +123,12 @@ class SegmentedIndex:
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
         parts = [p for s in self._segments if len(p := s.part)]
-        filed = [p for p in parts if isinstance(p, SealedSegment) and p.ann is not None]
-        exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
-        found = [p.nearest(queries, k) for p in exact] + nearest_in(filed, queries, k)
-        return best_of(found, len(queries), k)
+        threads = max(1, min(self._rule.threads, len(queries) // _LEAST_QUERIES))
+        shares = np.array_split(queries, threads)
+        found = all_of([partial(_nearest_in, parts, q, k) for q in shares], self._helpers)
+        return Neighbours(
+            np.concatenate([f.scores for f in found]), np.concatenate([f.rows for f in found])
+        )
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`. Of sealed segments, as many as their recall finds."""
@@ -244,3 +259,13 @@ class SegmentedIndex:
             was_there = len(kept) < len(self._segments)
             self._segments = (*kept, new) if new is not None and was_there else kept
             return was_there
+
+
+def _nearest_in(parts: Sequence[Block | SealedSegment], queries: Vectors, k: int) -> Neighbours:
+    """Find the k nearest of each query (n, d) in all parts, on this thread."""
+    filed = [p for p in parts if isinstance(p, SealedSegment) and p.ann is not None]
+    exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
+    found = [p.nearest(queries, k) for p in exact]
+    if filed:
+        found.append(best_candidates([p.candidates(queries, k) for p in filed], queries, k))
+    return best_of(found, len(queries), k)

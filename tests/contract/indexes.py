@@ -66,10 +66,11 @@ def segmented(
     sealer: Executor | None = None,
     dimension: int = DIM,
     generation: str = "gen-1",
+    helpers: Executor | None = None,
 ) -> SegmentedIndex:
     """Return an index over a folder; it seals at once unless told otherwise."""
     store = SnapshotStore(folder, generation)
-    return SegmentedIndex(dimension, rule, store, sealer or Inline())
+    return SegmentedIndex(dimension, rule, store, sealer or Inline(), helpers)
 
 
 NEVER = 1_000_000

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.index.ann import train
 from simsvc.index.files import ANN, VECTORS
-from simsvc.index.sealed import train
 from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.ports.index import IndexFilter, Vectors
 from tests.contract.indexes import (

@@ -1,0 +1,73 @@
+"""A record and a snapshot full of made-up prompts, without embedding one."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import faiss
+import numpy as np
+
+from indexer.rebuild import rebuild
+from simsvc.assembly import make_index
+from simsvc.domain.prompt import Message, Outcome, Role
+from simsvc.domain.pseudonyms import Keyring
+from simsvc.domain.trace import NO_TRACE
+from simsvc.ports.embedder import Embedding, ModelInfo
+from simsvc.ports.record import NewPrompt, OwnerKey
+from simsvc.record.sql import SqlRecord
+from simsvc.settings import Settings
+
+_RING = Keyring({"benchmark": b"\1" * 32}, "benchmark")
+_ACCOUNTS = 20_000
+_BATCH = 4096
+_DAYS = 7
+_SECOND = 1_000_000
+
+
+def remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None:
+    """Record prompts with vectors, over some days up to now. Each seed once."""
+    chosen = np.random.default_rng(seed)
+    now = time.time_ns() // 1000
+    for start in range(0, count, _BATCH):
+        size = min(_BATCH, count - start)
+        accounts = chosen.integers(0, _ACCOUNTS, size)
+        keys = [
+            OwnerKey(tuple(_RING.all_hashes("account", f"a{a}")), (), None)
+            for a in accounts.tolist()
+        ]
+        owners = record.owners(keys)
+        first = record.allot(size)
+        # Habits: an account's prompts lie around a point of its own.
+        centres = np.random.default_rng(7).standard_normal((_ACCOUNTS, 16)).astype(np.float32)
+        basis = np.random.default_rng(8).standard_normal((16, model.dimension)).astype(np.float32)
+        vectors = centres[accounts] @ basis
+        vectors += 3 * chosen.standard_normal(vectors.shape).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        record.append([
+            NewPrompt(
+                request_id=f"{seed}-{first + i}",
+                digest=(first + i).to_bytes(16, "big"),
+                owner=owners[i],
+                # In order, over some days up to now.
+                observed_at=now - (_DAYS * 86_400 * _SECOND) * (count - start - i) // count,
+                received_at=now,
+                model="m",
+                messages=(Message(Role.USER, f"made-up prompt {first + i}"),),
+                attributes={},
+                frame_hash=b"",
+                payload_hash=_RING.text_hash("payload", str(first + i)),
+                trace=NO_TRACE,
+                embedding=Embedding(vectors[i], 12, 1, False),
+                family=0,
+                outcome=Outcome(first + i, 0.5, 1, 1, False),
+            )
+            for i in range(size)
+        ])  # fmt: skip
+
+
+def snapshot(record: SqlRecord, settings: Settings, model: ModelInfo) -> None:
+    """Write the snapshot that a server starts from."""
+    with ThreadPoolExecutor(2, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
+        index = make_index(settings, model, pool)
+        rebuild(record, index, lambda *_: None)
