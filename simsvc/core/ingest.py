@@ -47,6 +47,14 @@ class _Arrival:
     payload_hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the record holds of a request and of a text."""
+
+    answered: Answered | None
+    embedding: Embedding | None
+
+
 @dataclass(slots=True)
 class _Permits:
     """What a call has to give back. Those of prompts with the writer go back when it is done."""
@@ -70,8 +78,8 @@ class Ingest:
         *,
         keep_raw_ids: bool,
     ) -> None:
-        self._answered = Coalescer(record.answered, readers, _READ)
-        self._embedded = Coalescer(record.embeddings, readers, _READ)
+        self._record = record
+        self._known = Coalescer(self._read, readers, _READ)
         self._readers = readers
         self._embedder = embedder
         self._writer = writer
@@ -146,9 +154,16 @@ class Ingest:
     async def _look_up(
         self, arrivals: Sequence[_Arrival]
     ) -> tuple[dict[str, Answered], dict[bytes, Embedding]]:
-        ids = [a.prompt.request_id for a in arrivals]
-        hashes = [a.payload_hash for a in arrivals]
-        return await asyncio.gather(self._answered.get(ids), self._embedded.get(hashes))
+        found = await self._known.get([(a.prompt.request_id, a.payload_hash) for a in arrivals])
+        answered = {key[0]: known.answered for key, known in found.items() if known.answered}
+        embedded = {key[1]: known.embedding for key, known in found.items() if known.embedding}
+        return answered, embedded
+
+    def _read(self, keys: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], _Known]:
+        """Read both in one turn of one thread: two would wait for each other."""
+        answered = self._record.answered(list(dict.fromkeys(key[0] for key in keys)))
+        embedded = self._record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
+        return {key: _Known(answered.get(key[0]), embedded.get(key[1])) for key in keys}
 
     async def _take(
         self,
