@@ -37,8 +37,11 @@ def naive_rate(texts: Sequence[str], batch: int = _BATCH) -> float:
     return len(texts) / (time.perf_counter() - started)
 
 
-def bare_embedder(texts: Sequence[str], batch: int) -> tuple[float, float]:
-    """Return prompts a second of the service's own engine alone, and the ms of a single text."""
+def bare_embedder(texts: Sequence[str], batch: int, pause: float) -> tuple[float, float]:
+    """Return prompts a second of the service's own engine alone, and the ms of a single text.
+
+    Single texts come with a pause (s) between them, as calls do: processors slow down meanwhile.
+    """
     engine = make_engine(Settings())
     engine.use_this_thread()
     embed_texts(engine, texts[:batch])
@@ -51,4 +54,5 @@ def bare_embedder(texts: Sequence[str], batch: int) -> tuple[float, float]:
         started = time.perf_counter()
         embed_texts(engine, [text])
         seconds.append(time.perf_counter() - started)
+        time.sleep(pause)
     return rate, 1000 * median(seconds)
