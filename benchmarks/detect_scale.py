@@ -6,7 +6,6 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,13 +26,18 @@ from simsvc.domain.verdict import Thresholds
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.settings import Settings
+from simsvc.threads import Threads
 
-_DIMENSION, _RANK = 384, 200
+_DIMENSION = 384
+# Chosen so that an inverted file visits as many of its lists as for embeddings of real prompts.
+_RANK, _HABIT, _NOISE = 32, 0.7, 0.175
 _BATCH = 64
 _PER_ACCOUNT = 60
 _CAMPAIGN = 1 / 11
 _COVER = 0.5
 _IN_A_ROW = 4
+# Batches between two ticks.
+_TICK = 16
 _DAYS = 14
 _SECOND = 1_000_000
 _POINTS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 4_000_000, 16_000_000)
@@ -56,19 +60,21 @@ class Traffic:
         chosen = np.random.default_rng(self.seed)
         accounts = max(20, self.prompts // _PER_ACCOUNT)
         members = int(_CAMPAIGN * accounts)
-        habits = chosen.standard_normal((accounts, _RANK)).astype(np.float32)
-        basis = chosen.standard_normal((_RANK, _DIMENSION)).astype(np.float32) / np.sqrt(_RANK)
-        source = chosen.standard_normal(_DIMENSION).astype(np.float32)
+        # The last one is the campaign's.
+        habits = chosen.standard_normal((accounts + 1, _RANK), np.float32)
+        basis = chosen.standard_normal((_RANK, _DIMENSION), np.float32) / np.sqrt(_RANK)
         own_share = _CAMPAIGN * (1 - _COVER)
         for start in range(0, self.prompts, _BATCH):
             size = min(_BATCH, self.prompts - start)
             people = chosen.integers(0, accounts, -(-size // _IN_A_ROW))
             who = np.repeat(people, _IN_A_ROW)[:size]
+            habit = who.copy()
             own = chosen.random(size) < own_share
             who[own] = chosen.integers(0, members, int(own.sum()))
-            vectors = habits[who] @ basis
-            vectors[own] = source
-            vectors += 1.5 * chosen.standard_normal(vectors.shape, np.float32)
+            habit[own] = accounts
+            asked = np.sqrt(1 - _HABIT**2) * chosen.standard_normal((size, _RANK), np.float32)
+            vectors = ((_HABIT * habits[habit] + asked) @ basis).astype(np.float32)
+            vectors += _NOISE * chosen.standard_normal(vectors.shape, np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             yield who + 1, vectors
 
@@ -83,18 +89,20 @@ def main(
     # As in the service.
     faiss.omp_set_num_threads(1)
     threadpool_limits(1, "blas")
-    with (
-        tempfile.TemporaryDirectory(prefix="simsvc-scale-") as folder,
-        ThreadPoolExecutor(1, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool,
-    ):
+    threads = Threads.start(1)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="simsvc-scale-") as folder:
         settings = Settings().model_copy(update={"data_dir": Path(folder)})
-        rows = list(_run(Traffic(prompts), settings, pool))
+        for row in _run(Traffic(prompts), settings, threads):
+            rows.append(row)
+            typer.echo(str(row), err=True)
+    threads.shutdown()
     result = {"machine": machine(), "rows": rows}
     print(json.dumps(result) if as_json else _table(result))
 
 
-def _run(traffic: Traffic, settings: Settings, pool: ThreadPoolExecutor) -> Iterator[Any]:
-    index = make_index(settings, _MODEL, pool)
+def _run(traffic: Traffic, settings: Settings, threads: Threads) -> Iterator[Any]:
+    index = make_index(settings, _MODEL, threads.sealing, threads.helpers)
     assigner = make_family_assigner(settings, index)
     detector = make_detector(settings, index, Thresholds())
     step = _DAYS * 86_400 * _SECOND // traffic.prompts
@@ -112,22 +120,34 @@ def _run(traffic: Traffic, settings: Settings, pool: ThreadPoolExecutor) -> Iter
         index.add(rows, vectors)
         detector.observe(seen)
         seq += len(seen)
+        if not seq // _BATCH % _TICK:
+            detector.tick(lambda _: False)
         if seq > points[0]:
-            gather, analysis, findings = _look(detector)
             taken = time.perf_counter() - began
+            ticked = time.perf_counter()
+            detector.tick(lambda _: False)
+            ticked = time.perf_counter() - ticked
+            gather, analysis, findings = _look(detector)
             yield {
                 "prompts": seq - 1,
                 "accounts": detector.accounts,
                 "prompts_per_s": round((seq - since) / taken),
+                "tick_ms": round(1000 * ticked, 1),
                 "gather_ms": round(1000 * gather),
                 "pass_s": round(analysis, 2),
                 "found": findings,
                 "segments": index.stats().segments,
-                "rss_mib": round(psutil.Process().memory_info().rss / 2**20),
+                **_resident(),
             }
             points.pop(0)
             since, began = seq, time.perf_counter()
     index.finish_sealing()
+
+
+def _resident() -> dict[str, int]:
+    """Return MiB of memory of its own, and of files mapped, which the system may drop."""
+    used = psutil.Process().memory_info()
+    return {"own_mib": (used.rss - used.shared) >> 20, "mapped_mib": used.shared >> 20}
 
 
 def _look(detector: Any) -> tuple[float, float, int]:

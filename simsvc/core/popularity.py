@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from simsvc.core.activity import Activity
 from simsvc.core.sightings import Family, LonePrompts, Sighting
 from simsvc.domain.campaign import Evidence, Member
 from simsvc.domain.popularity import Excess, FamilyCount, popularity_excess
@@ -57,7 +58,7 @@ class FamilyWatch:
         self._lone = LonePrompts()
         self._founded = 0
         self._memberships = 0
-        self._activity: dict[int, tuple[int, int]] = {}
+        self._activity = Activity(rule.window)
         self._dirty: set[int] = set()
         self._earliest = 0
         self._latest = 0
@@ -131,8 +132,8 @@ class FamilyWatch:
             return []
         traffic = _Traffic(
             start,
-            active=sum(1 for _, last in self._activity.values() if last >= start),
-            past=sum(1 for first, _ in self._activity.values() if first < start),
+            active=self._activity.active_since(start),
+            past=self._activity.known_before(start),
         )
         tested = (self._test(key, actors, traffic, reported(key)) for key, actors in ready)
         return [finding for finding in tested if finding]
@@ -151,12 +152,11 @@ class FamilyWatch:
         self._memberships = sum(len(f.actors()) for f in self._families.values())
         self._lone.forget(before)
         self._founded = sum(1 for key in self._families if self._lone.find(key))
-        self._activity = {a: t for a, t in self._activity.items() if t[1] >= before}
+        self._activity.forget(before)
         self._earliest = max(self._earliest, before)
 
     def _note_activity(self, seen: Sighting) -> None:
-        first, last = self._activity.get(seen.actor, (seen.observed_at, seen.observed_at))
-        self._activity[seen.actor] = (min(first, seen.observed_at), max(last, seen.observed_at))
+        self._activity.note(seen.actor, seen.observed_at)
         self._latest = max(self._latest, seen.observed_at)
         self._earliest = min(self._earliest or seen.observed_at, seen.observed_at)
 

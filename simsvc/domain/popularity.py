@@ -21,6 +21,9 @@ import numpy as np
 from scipy.special import betaln, gammaln, logsumexp
 
 _PAST_ACCOUNTS = 10
+_FIRST_TERMS = 256
+# Relative to the sum, as a logarithm: beyond a double's digits.
+_NEGLIGIBLE = -37.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,22 @@ def popularity_excess(count: FamilyCount) -> Excess:
 def log_beta_binomial_tail(k: int, n: int, alpha: float, beta: float) -> float:
     """Return ln P(X ≥ k) for X ~ BetaBinomial(n, alpha, beta).
 
-    Summed from k upwards in logarithms, since 1 − cdf has no digits left where it matters.
+    Summed from k upwards in logarithms, since 1 − cdf has no digits left where it matters. With
+    alpha and beta of 1 or more the law is log-concave: what is left behind the last term is below
+    that of a geometric series, and is left out where it no longer matters.
     """
     if k <= 0:
         return 0.0
-    if k > n:
-        return -math.inf
-    x = np.arange(k, n + 1, dtype=np.float64)
-    log_choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
-    log_pmf = log_choose + betaln(x + alpha, n - x + beta) - betaln(alpha, beta)
-    return min(0.0, float(logsumexp(log_pmf)))
+    total, start, size = -math.inf, k, _FIRST_TERMS
+    while start <= n:
+        x = np.arange(start, min(n + 1, start + size), dtype=np.float64)
+        log_choose = gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1)
+        log_pmf = log_choose + betaln(x + alpha, n - x + beta) - betaln(alpha, beta)
+        total = float(np.logaddexp(total, logsumexp(log_pmf)))
+        last = float(x[-1])
+        ratio = (n - last) * (last + alpha) / ((last + 1) * max(n - last - 1 + beta, 1e-9))
+        concave = min(alpha, beta) >= 1 and 0 < ratio < 1
+        if concave and log_pmf[-1] + math.log(ratio / (1 - ratio)) < total + _NEGLIGIBLE:
+            break
+        start, size = start + size, 2 * size
+    return min(0.0, total)
