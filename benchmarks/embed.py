@@ -20,7 +20,7 @@ import typer
 from benchmarks.curves import draw
 from benchmarks.datasets import Share, read_shares
 from benchmarks.machine import machine
-from benchmarks.tables import on, table
+from benchmarks.tables import facts, on, table
 from simsvc.demo.traffic import generated_texts
 from simsvc.domain.chunks import chunks
 
@@ -36,6 +36,10 @@ SMALL, BULK = 32, 512
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # The first texts, for the curve: enough to tell.
 _CURVE = 512
+_SIDE = 2048
+# Weights of MiniLM's products, each used once a token: 6 layers of 4 x 384² and 2 x 384 x 1536.
+_WEIGHTS = 6 * (4 * 384**2 + 2 * 384 * 1536)
+_SPECIAL = 2
 _REPEATS = 3
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
@@ -103,7 +107,10 @@ def main(
             rows.append(row | {"cosine": _round(cosines.mean()), "least": _round(cosines.min())})
     _compare(rows)
     curves = {row["way"]: list(zip(_SIZES, row.pop("curve"), strict=True)) for row in rows}
-    result = {"machine": machine(), "texts": len(texts), "ways": rows, "curves": curves}
+    result = {
+        "machine": machine(), "texts": len(texts), "ways": rows, "curves": curves,
+        "limit": _limit(texts, rows),
+    }  # fmt: skip
     if plot:
         draw(curves, plot, "texts at once", "texts a second", log=True)
     print(json.dumps(result) if as_json else _table(result))
@@ -148,6 +155,34 @@ def _measure(way: str, texts: list[str], out: Path) -> None:
     print(json.dumps(row))
 
 
+def _limit(texts: Sequence[str], rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Compare what the model's matrix products need with what the processor can do in bf16."""
+    import torch  # noqa: PLC0415
+
+    from simsvc.assembly import make_engine  # noqa: PLC0415
+    from simsvc.settings import Settings  # noqa: PLC0415
+
+    one = torch.rand(_SIDE, _SIDE).bfloat16()
+    other = torch.rand(_SIDE, _SIDE).bfloat16()
+    seconds = []
+    for _ in range(10):
+        started = time.perf_counter()
+        one @ other
+        seconds.append(time.perf_counter() - started)
+    peak = 2 * _SIDE**3 / min(seconds) / 1e9
+    cuts = make_engine(Settings()).cut(texts)
+    tokens = sum(w.tokens + _SPECIAL for cut in cuts for w in cut.windows) / len(texts)
+    need = 2 * _WEIGHTS * tokens / 1e9
+    ours = max(row["bulk 512"] for row in rows)
+    return {
+        "tokens_a_text": round(tokens, 1),
+        "gflop_a_text": round(need, 2),
+        "bf16_peak_gflop_per_s": round(peak),
+        "best_gflop_per_s": round(ours * need),
+        "share_of_peak": round(ours * need / peak, 2),
+    }
+
+
 def _rate(encode: Encode, texts: list[str], size: int) -> float:
     """Return texts a second in arrival order, `size` at a time."""
     started = time.perf_counter()
@@ -168,7 +203,8 @@ def _round(value: float) -> float:
 
 
 def _table(result: dict[str, Any]) -> str:
-    return f"{result['texts']} texts. {on(result['machine'])}\n\n{table(result['ways'])}"
+    said = f"{result['texts']} texts. {on(result['machine'])}"
+    return f"{said}\n\n{table(result['ways'])}\n\n{facts(result['limit'])}"
 
 
 if __name__ == "__main__":
