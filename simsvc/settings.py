@@ -107,9 +107,10 @@ class Settings(BaseSettings):
     model_sha256: str = Field(
         "", description="SHA-256 that the weights must have; the bundled model's is known."
     )
-    engine: Literal["auto", "openvino", "torch"] = Field(
+    engine: Literal["auto", "openvino", "torch", "cuda"] = Field(
         "auto",
-        description="What computes the model; auto: openvino if the extra is installed.",
+        description="What computes the model; auto: cuda if there is a GPU, else openvino if the "
+        "extra is installed, else torch.",
     )
     model_cache: Path = Field(
         Path("~/.cache/simsvc/models"), description="Where converted models are kept."

@@ -13,10 +13,13 @@ from simsvc.embed.converted import ConversionError, converted_model
 from simsvc.embed.engine import Engine
 from simsvc.embed.weights import ModelSource, local_folder, verify, weights_sha256
 
-Wanted = Literal["auto", "openvino", "torch"]
+Wanted = Literal["auto", "openvino", "torch", "cuda"]
 _BF16 = {"amx_bf16", "avx512_bf16"}
 _log = structlog.get_logger()
 _CPU = Path("/proc/cpuinfo")
+_NVIDIA = Path("/dev/nvidiactl")
+# A GPU wants more at once than a core.
+_GPU_PASSES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ def make(source: ModelSource, rule: EngineRule) -> Engine:
     Raises EngineMissingError, ModelNotFoundError, WrongWeightsError, UnfaithfulEngineError, and
     ConversionError where OpenVINO is asked for.
     """
-    if _chosen(rule) == "torch":
+    chosen = _chosen(rule)
+    if chosen == "cuda":
+        return _cuda(source, rule)
+    if chosen == "torch":
         return _torch(source, rule)
     try:
         return _openvino(source, rule)
@@ -61,6 +67,20 @@ def _torch(source: ModelSource, rule: EngineRule) -> Engine:
     from simsvc.embed.torch_engine import TorchEngine  # noqa: PLC0415
 
     return TorchEngine(source, rule.max_windows, rule.dtype, rule.threads, rule.budget)
+
+
+def _cuda(source: ModelSource, rule: EngineRule) -> Engine:
+    import torch  # noqa: PLC0415
+
+    from simsvc.embed.torch_engine import Processor, TorchEngine  # noqa: PLC0415
+
+    if not torch.cuda.is_available():
+        raise EngineMissingError("PyTorch finds no CUDA device")
+    half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return TorchEngine(
+        source, rule.max_windows, "float32", rule.threads, _GPU_PASSES * rule.budget,
+        Processor("cuda", half),
+    )  # fmt: skip
 
 
 def _openvino(source: ModelSource, rule: EngineRule) -> Engine:
@@ -84,6 +104,20 @@ def _chosen(rule: EngineRule) -> str:
         raise EngineMissingError("openvino is not installed: pip install 'simsvc[openvino]'")
     if rule.wanted == "openvino" and rule.dtype != "float32":
         raise EngineMissingError("model_dtype is for the engine torch")
-    if rule.wanted == "auto":
-        return "openvino" if installed and rule.dtype == "float32" else "torch"
-    return rule.wanted
+    if rule.wanted == "cuda" and rule.dtype != "float32":
+        raise EngineMissingError("model_dtype is for the engine torch")
+    if rule.wanted != "auto":
+        return rule.wanted
+    if rule.dtype != "float32":
+        return "torch"
+    if _cuda_there():
+        return "cuda"
+    return "openvino" if installed else "torch"
+
+
+def _cuda_there() -> bool:
+    if not _NVIDIA.exists():
+        return False  # Without loading PyTorch to ask it.
+    import torch  # noqa: PLC0415
+
+    return torch.cuda.is_available()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import tokenizers
 import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.util import batch_to_device
 from transformers.utils import logging as transformers_logging
 
+from simsvc.embed import fidelity
 from simsvc.embed.cutting import Cutter, tokens_of
 from simsvc.embed.engine import Cut, Encoded, Window
 from simsvc.embed.lexical import LEXICAL
@@ -22,11 +25,32 @@ from simsvc.ports.embedder import ModelInfo
 _UNBOUNDED = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Where the model computes, and in which number format it multiplies.
+
+    A `half` format leaves the weights and sums as they are (torch.autocast); the vectors must agree
+    with those of single precision, see `fidelity`.
+    """
+
+    device: str = "cpu"
+    half: torch.dtype | None = None
+
+
+_CPU = Processor()
+
+
 class TorchEngine:
     """Any sentence-transformers model in PyTorch; `budget` padded tokens go into a pass."""
 
     def __init__(
-        self, source: ModelSource, max_windows: int, dtype: str, threads: int, budget: int = 1024
+        self,
+        source: ModelSource,
+        max_windows: int,
+        dtype: str,
+        threads: int,
+        budget: int = 1024,
+        processor: Processor = _CPU,
     ) -> None:
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
@@ -50,6 +74,12 @@ class TorchEngine:
             dtype=dtype,
             lexical=LEXICAL,
         )
+        self._processor = _CPU
+        if processor != _CPU:
+            reference = self.encode(fidelity.windows_of(self)).vectors
+            self._model = self._model.to(processor.device)
+            self._processor = processor
+            self.agreement = fidelity.check(self, reference)
 
     @property
     def info(self) -> ModelInfo:
@@ -63,7 +93,9 @@ class TorchEngine:
     @property
     def name(self) -> str:
         """See `Engine.name`."""
-        return f"torch {self._info.dtype}"
+        half, device = self._processor.half, self._processor.device
+        dtype = str(half).removeprefix("torch.") if half else self._info.dtype
+        return f"torch {dtype}{'' if device == 'cpu' else f' {device}'}"
 
     def cut(self, texts: Sequence[str]) -> list[Cut]:
         """See `Engine.cut`."""
@@ -79,10 +111,11 @@ class TorchEngine:
         return Encoded(vectors, len(batches), padded(lengths, batches))
 
     def _pass(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        with torch.inference_mode():
-            features = self._model.preprocess(list(texts))
+        device, half = self._processor.device, self._processor.half
+        with torch.inference_mode(), torch.autocast(device, half, enabled=half is not None):
+            features = batch_to_device(self._model.preprocess(list(texts)), torch.device(device))
             vectors = self._model(features)["sentence_embedding"].float()
-            unit: npt.NDArray[np.float32] = torch.nn.functional.normalize(vectors).numpy()
+            unit: npt.NDArray[np.float32] = torch.nn.functional.normalize(vectors).cpu().numpy()
         return unit
 
 

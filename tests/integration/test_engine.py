@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from structlog.testing import capture_logs
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from simsvc.demo.traffic import generated_texts
-from simsvc.embed import fidelity
+from simsvc.embed import choice, fidelity
 from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
 from simsvc.embed.choice import EngineMissingError, EngineRule, Wanted, make, precision
 from simsvc.embed.converted import ConversionError
 from simsvc.embed.engine import Engine
-from simsvc.embed.torch_engine import TorchEngine
+from simsvc.embed.torch_engine import Processor, TorchEngine
 from simsvc.embed.weights import BUNDLED_SHA256, ModelSource, WrongWeightsError, model_source
 from simsvc.ports.embedder import Embedding, Priority
 from simsvc.settings import Settings
@@ -209,3 +210,28 @@ async def test_another_model_from_a_folder(tmp_path: Path) -> None:
     assert (engine.name, engine.info.dimension) == ("torch float32", 16)
     same, other = await embed(engine, "all about bread", "bread")
     assert 0 < cosine(same, other) < 1
+
+
+def test_half_precision_in_pytorch_is_held_to_single_precision() -> None:
+    source = model_source("all-MiniLM-L6-v2", "")
+    half = TorchEngine(source, MAX_WINDOWS, "float32", 2, 1024, Processor("cpu", torch.bfloat16))
+    whole = TorchEngine(source, MAX_WINDOWS, "float32", 2, 1024)
+    assert half.name == "torch bfloat16"
+    # It may be compared with what single precision made.
+    assert half.info == whole.info
+    assert 0.995 <= half.agreement < 1.0
+    texts = [*TELUGU, "Why is the sky blue?", "word " * 200]
+    assert not np.array_equal(vectors(half, texts), vectors(whole, texts))
+    assert (vectors(half, texts) * vectors(whole, texts)).sum(axis=1).min() > 0.99
+
+
+def test_a_gpu_that_is_not_there_is_refused_or_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EngineMissingError, match="CUDA"):
+        make(model_source("all-MiniLM-L6-v2", ""), rule("cuda", tmp_path))
+    monkeypatch.setattr(choice, "_NVIDIA", tmp_path)
+    cache = Settings().model_cache.expanduser()
+    engine = make(model_source("all-MiniLM-L6-v2", ""), rule("auto", cache))
+    assert engine.name.startswith("openvino")
