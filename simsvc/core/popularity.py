@@ -125,7 +125,7 @@ class FamilyWatch:
         start = self._latest - self._rule.window
         ready = []
         for key in sorted(dirty):
-            actors = len(self._families[key].actors_since(start))
+            actors = self._families[key].active_since(start, self._rule.window)
             if actors >= self._rule.min_accounts or reported(key):
                 ready.append((key, actors))
         if not ready:
@@ -194,7 +194,7 @@ class FamilyWatch:
         self, key: int, actors: int, traffic: _Traffic, reported: bool
     ) -> PopularFamily | None:
         family = self._families[key]
-        past = len(family.actors_before(traffic.start))
+        past = family.known_before(traffic.start, self._rule.window)
         count = FamilyCount(actors, traffic.active, past, traffic.past, self._mean_actors(family))
         excess = popularity_excess(count)
         if not reported and not self._convinces(family, excess):

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from simsvc.core.activity import Activity
 from simsvc.domain.campaign import Member
 from simsvc.domain.trace import NO_TRACE, Trace
 
 _RECENT = 4096
 _SAMPLE = 16
+# Members from which a family keeps count of when they were active.
+_LARGE = 64
 _LONE_DTYPE = np.dtype(
     [("seq", "i8"), ("account", "i8"), ("actor", "i8"), ("observed_at", "i8"), ("text", "V16")]
 )
@@ -43,6 +46,8 @@ class Family:
     recent: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     prompts: int = 0
     sample: list[int] = field(default_factory=list)
+    # Of a large one, made when it is asked for: counting it anew each time would take ever longer.
+    activity: Activity | None = None
 
     def add(self, seen: Sighting) -> None:
         """Count a prompt."""
@@ -52,7 +57,10 @@ class Family:
         self.members[seen.account] = joined
         if known and known.actor != joined.actor:
             self.owners = {m.actor for m in self.members.values()}
+            self.activity = None
         self.owners.add(joined.actor)
+        if self.activity is not None:
+            self.activity.note(joined.actor, seen.observed_at)
         self.prompts += 1
         self.recent.append((seen.observed_at, seen.text))
         if len(self.sample) < _SAMPLE:
@@ -62,18 +70,30 @@ class Family:
         """Return all that sent it, organisations collapsed."""
         return self.owners
 
-    def actors_since(self, start: int) -> set[int]:
-        """Return those that sent it at `start` (µs) or later."""
-        return {m.actor for m in self.members.values() if m.last_seen >= start}
+    def active_since(self, start: int, window: int) -> int:
+        """Count those that sent it at `start` or later, about a `window` ago (µs)."""
+        return self._activity(window).active_since(start)
 
-    def actors_before(self, start: int) -> set[int]:
-        """Return those that sent it before `start` (µs)."""
-        return {m.actor for m in self.members.values() if m.first_seen < start}
+    def known_before(self, start: int, window: int) -> int:
+        """Count those that sent it before `start`."""
+        return self._activity(window).known_before(start)
+
+    def _activity(self, window: int) -> Activity:
+        if self.activity is not None:
+            return self.activity
+        made = Activity(window)
+        for member in self.members.values():
+            made.note(member.actor, member.first_seen)
+            made.note(member.actor, member.last_seen)
+        if len(self.members) >= _LARGE:
+            self.activity = made
+        return made
 
     def forget(self, before: int) -> None:
         """Drop members last seen before this time (µs)."""
         self.members = {a: m for a, m in self.members.items() if m.last_seen >= before}
         self.owners = {m.actor for m in self.members.values()}
+        self.activity = None
         self.prompts = sum(m.prompts for m in self.members.values())
         self.recent = deque((r for r in self.recent if r[0] >= before), maxlen=_RECENT)
 

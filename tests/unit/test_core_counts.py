@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -32,9 +33,9 @@ def test_a_family_counts_accounts_actors_texts_and_prompts() -> None:
     assert (family.prompts, len(family.members), family.actors()) == (4, 3, {1, -7})
     one = family.members[1]
     assert (one.first_seen, one.last_seen, one.prompts) == (NOW - HOUR, NOW, 2)
-    assert family.actors_since(NOW + 1) == {-7}
-    assert family.actors_since(NOW + HOUR) == {-7}
-    assert family.actors_before(NOW) == {1}
+    assert family.active_since(NOW + 1, HOUR) == 1
+    assert family.active_since(NOW + HOUR, HOUR) == 1
+    assert family.known_before(NOW, HOUR) == 1
     assert family.text_share() == 0.75
     assert family.sample == [1, 2, 3, 4]
 
@@ -184,3 +185,23 @@ def test_the_share_of_texts_is_that_of_what_was_kept() -> None:
 def _forgotten(detector: Detector, before: int) -> Detector:
     detector.forget(before)
     return detector
+
+
+def test_a_large_family_counts_as_a_small_one_does() -> None:
+    drawn = random.Random(3)
+    family = Family()
+    for number in range(600):
+        account = drawn.randrange(150)
+        # Some accounts are found to be of an organisation later on.
+        actor = -(account % 5) - 1 if number > 300 and account < 20 else account
+        at = NOW + drawn.randrange(48) * HOUR // 2
+        family.add(Sighting(number + 1, account, actor, at, 1, b"t"))
+        if number % 50 == 49:
+            members = family.members.values()
+            for start in (NOW, NOW + 10 * HOUR, NOW + 23 * HOUR):
+                active = {m.actor for m in members if m.last_seen >= start}
+                known = {m.actor for m in members if m.first_seen < start}
+                assert family.active_since(start, 24 * HOUR) == len(active)
+                assert family.known_before(start, 24 * HOUR) == len(known)
+        if number == 400:
+            family.forget(NOW + 5 * HOUR)

@@ -1,0 +1,146 @@
+"""Where the processor's time goes at full ingest: by thread, and by function (py-spy).
+
+Time by thread is the system's own count. py-spy names the threads and samples what those of Python
+do; OpenVINO's workers and gRPC's run no Python and are all the others.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import threading
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from benchmarks.load import send_all
+from benchmarks.machine import machine
+from benchmarks.tables import on, table
+from simsvc.client import Client, Connection, ObservedPrompt
+from simsvc.demo.command import observed
+from simsvc.demo.server import running_server
+from simsvc.demo.traffic import TrafficPlan, generate
+
+_PROMPTS = 4096
+_BATCH, _CALLERS = 64, 4
+_WIDEST = 15
+
+
+def main(
+    seconds: Annotated[int, typer.Option(help="How long to look.")] = 30,
+    flame: Annotated[Path | None, typer.Option(help="Draw the flame graph into this SVG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Profile a server of its own while prompts arrive as fast as it takes them."""
+    events = generate(TrafficPlan(prompts=_PROMPTS, group_accounts=0, seed=5))
+    prompts = [observed(event) for event in events]
+    with (
+        tempfile.TemporaryDirectory(prefix="simsvc-profile-") as folder,
+        running_server(Path(folder) / "data") as address,
+        Client(Connection(address)) as client,
+    ):
+        [server] = psutil.Process().children()
+        send_all(client, prompts, _BATCH, _CALLERS)
+        stop = threading.Event()
+        load = threading.Thread(target=_send, args=(client, prompts, stop))
+        load.start()
+        try:
+            before = _times(server)
+            raw = _spied(server.pid, seconds, Path(folder), flame)
+            spent = _times(server) - before
+            names = _names(server.pid)
+        finally:
+            stop.set()
+            load.join()
+    result = {
+        "machine": machine(),
+        "threads": _by_thread(spent, names),
+        "functions": _by_function(raw),
+    }
+    print(json.dumps(result) if as_json else _page(result))
+
+
+def _send(client: Client, prompts: list[ObservedPrompt], stop: threading.Event) -> None:
+    """Send the prompts again and again, each time with a word that makes them new."""
+    for turn in count():
+        for start in range(0, len(prompts), 8 * _BATCH):
+            if stop.is_set():
+                return
+            part = [_anew(p, turn) for p in prompts[start : start + 8 * _BATCH]]
+            send_all(client, part, _BATCH, _CALLERS)
+
+
+def _anew(prompt: ObservedPrompt, turn: int) -> ObservedPrompt:
+    role, text = prompt.messages[-1]
+    messages = (*prompt.messages[:-1], (role, f"{text} {turn}"))
+    return replace(prompt, request_id=f"{prompt.request_id}-{turn}", messages=messages)
+
+
+def _times(server: psutil.Process) -> Counter[int]:
+    """Return the seconds of processor time of each thread."""
+    return Counter({t.id: t.user_time + t.system_time for t in server.threads()})
+
+
+def _names(pid: int) -> dict[int, str]:
+    dumped = subprocess.run(
+        ["py-spy", "dump", "--json", "--pid", str(pid)], capture_output=True, check=True
+    )
+    threads: list[dict[str, Any]] = json.loads(dumped.stdout)
+    return {t["os_thread_id"]: t["thread_name"] or "" for t in threads}
+
+
+def _spied(pid: int, seconds: int, folder: Path, flame: Path | None) -> str:
+    """Sample what the interpreter's threads do; return stacks, a line each with its count."""
+    command = ["py-spy", "record", "--pid", str(pid), "--duration", str(seconds), "--rate", "200"]
+    raw = folder / "stacks.txt"
+    subprocess.run([*command, "--threads", "--format", "raw", "--output", str(raw)],
+                   check=True, capture_output=True)  # fmt: skip
+    if flame:
+        subprocess.run([*command, "--threads", "--output", str(flame)],
+                       check=True, capture_output=True)  # fmt: skip
+    return raw.read_text()
+
+
+def _by_thread(spent: Counter[int], names: dict[int, str]) -> list[dict[str, Any]]:
+    kinds: Counter[str] = Counter()
+    for thread, seconds in spent.items():
+        name = names.get(thread)
+        kind = "OpenVINO, gRPC core" if name is None else name.split("_")[0]
+        kinds[kind] += seconds
+    total = sum(kinds.values())
+    return [
+        {"thread": kind, "seconds": round(s, 2), "share": f"{s / total:.1%}"}
+        for kind, s in kinds.most_common()
+        if s > 0
+    ]
+
+
+def _by_function(raw: str) -> list[dict[str, Any]]:
+    """Return the functions that most samples end in."""
+    ends: Counter[str] = Counter()
+    for line in raw.splitlines():
+        stack, _, samples = line.rpartition(" ")
+        frames = stack.split(";")
+        ends[f"{frames[0].partition('(')[2].rstrip(')').split('_')[0]}: {frames[-1]}"] += int(
+            samples
+        )
+    total = sum(ends.values())
+    return [
+        {"thread: function": name, "share of samples": f"{n / total:.1%}"}
+        for name, n in ends.most_common(_WIDEST)
+    ]
+
+
+def _page(result: dict[str, Any]) -> str:
+    tables = f"{table(result['threads'])}\n\n{table(result['functions'])}"
+    return f"{on(result['machine'])}\n\n{tables}"
+
+
+if __name__ == "__main__":
+    typer.run(main)
