@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import faiss
 import numpy as np
 
 from indexer.rebuild import rebuild
@@ -68,6 +67,6 @@ def remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None
 
 def snapshot(record: SqlRecord, settings: Settings, model: ModelInfo) -> None:
     """Write the snapshot that a server starts from."""
-    with ThreadPoolExecutor(2, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(1) as pool:
         index = make_index(settings, model, pool)
         rebuild(record, index, lambda *_: None)

@@ -10,6 +10,7 @@ from simsvc.ports.record import Record
 from simsvc.ports.snapshots import Snapshots
 
 _BATCH = 4096
+_MOST_WAITING = 65_536
 
 
 class Rebuildable(VectorIndex, Snapshots, Protocol):
@@ -25,9 +26,14 @@ def rebuild(record: Record, index: Rebuildable, progress: Callable[[int, int], N
 
     `progress` is told the seq that was reached and the last one there is.
     """
-    last = record.last_seq()
+    last, waiting = record.last_seq(), 0
     for batch in record.replay(0, last, _BATCH, with_vectors=True):
         index.add(batch.rows, batch.vectors)
+        waiting += len(batch.rows)
+        if waiting >= _MOST_WAITING:
+            # Reading is faster than sealing, and what waits for it is held in memory.
+            index.finish_sealing()
+            waiting = 0
         progress(int(batch.rows["seq"][-1]), last)
     index.finish_sealing()
     index.capture()()
