@@ -142,7 +142,7 @@ def _look_further(terminal: Console, campaign: Campaign, address: str, data: Pat
         f"  {here} campaigns show {campaign.campaign_id}\n"
         f"  {here} account {member}\n"
         f"  {here} search --prompt {campaign.representative_prompt_ids[0]}\n"
-        f'  {here} search "how do I fix a leaking tap?" --min-similarity 0.4\n'
+        f'  {here} search "find the anomalies in a ledger" --min-similarity 0.4\n'
         f"  {here} status\n"
         f"To start it again later: SIMSVC_LISTEN={address} SIMSVC_DATA_DIR={data} {here} serve\n",
         soft_wrap=True,
