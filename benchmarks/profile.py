@@ -127,9 +127,9 @@ def _by_function(raw: str) -> list[dict[str, Any]]:
     for line in raw.splitlines():
         stack, _, samples = line.rpartition(" ")
         frames = stack.split(";")
-        ends[f"{frames[0].partition('(')[2].rstrip(')').split('_')[0]}: {frames[-1]}"] += int(
-            samples
-        )
+        # "thread (12): write_0"
+        thread = frames[0].partition(": ")[2].split("_")[0]
+        ends[f"{thread}: {frames[-1]}"] += int(samples)
     total = sum(ends.values())
     return [
         {"thread: function": name, "share of samples": f"{n / total:.1%}"}
