@@ -35,7 +35,7 @@ _VECTORS, _EXACT = "vectors.npy", "exact.npy"
 def main(
     data: Annotated[Path | None, typer.Option(help="Folder with the prompt sets.")] = None,
     base: Annotated[int, typer.Option(help="Vectors held before measuring last.")] = 270_000,
-    measured: Annotated[int, typer.Option(help="Vectors searched and added, at each size.")] = 6400,
+    measured: Annotated[int, typer.Option(help="Vectors searched and added, at each size.")] = 3200,
     only: Annotated[list[str] | None, typer.Option(help="Only names that begin so.")] = None,
     quick: Annotated[bool, typer.Option(help="A tenth of it.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves into this SVG.")] = None,
@@ -52,7 +52,7 @@ def main(
         raise typer.BadParameter("it takes the prompt sets: --data DIR")
     with tempfile.TemporaryDirectory(prefix="simsvc-index-") as made:
         real = _prepare(data, base + measured, Path(made))
-        names = peers(1, base, Path(made))
+        names = peers(1, base + measured, Path(made))
         rows = [
             _in_a_process(name, Path(made), base, measured)
             for name in names
