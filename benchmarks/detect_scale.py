@@ -169,10 +169,10 @@ def _resident() -> dict[str, int]:
 def _look(detector: Any) -> tuple[float, float, int]:
     """Return seconds on the writing thread, seconds beside it, and groups found."""
     began = time.perf_counter()
-    population = detector.population((), force=True)
-    moves = detector.analyst.moves(population)
+    samples = detector.gather((), force=True)
+    moves = detector.analyst.moves(samples)
     gathered = time.perf_counter()
-    found = detector.analyst.analyse(population, moves)
+    found = detector.analyst.analyse(detector.analyst.populated(samples), moves)
     return gathered - began, time.perf_counter() - gathered, len(found)
 
 

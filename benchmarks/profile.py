@@ -1,7 +1,7 @@
 """Where the processor's time goes at full ingest: by thread, and by function (py-spy).
 
-Time by thread is the system's own count. py-spy names the threads and samples what those of Python
-do; OpenVINO's workers and gRPC's run no Python and are all the others.
+Time by thread is the system's own count. py-spy names the threads of Python and samples them. Of
+the others, gRPC names its own; those without a name are OpenVINO's workers.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from simsvc.demo.traffic import TrafficPlan, generate
 _PROMPTS = 4096
 _BATCH, _CALLERS = 64, 4
 _WIDEST = 15
+# Where a thread waits, which the sampler takes for work.
+_WAITING = {"_worker", "Thread.run", "EpollSelector.select", "Condition.wait"}
 
 
 def main(
@@ -54,7 +56,7 @@ def main(
             before = _times(server)
             raw = _spied(server.pid, seconds, Path(folder), flame)
             spent = _times(server) - before
-            names = _names(server.pid)
+            names = _native(server) | _names(server.pid)
         finally:
             stop.set()
             load.join()
@@ -95,6 +97,14 @@ def _names(pid: int) -> dict[int, str]:
     return {t["os_thread_id"]: t["thread_name"] or "" for t in threads}
 
 
+def _native(server: psutil.Process) -> dict[int, str]:
+    """Return the names that the system has of the threads which have one."""
+    tasks = Path(f"/proc/{server.pid}/task")
+    found = {t.id: (tasks / str(t.id) / "comm").read_text().strip() for t in server.threads()}
+    mine = (tasks / str(server.pid) / "comm").read_text().strip()
+    return {thread: f"gRPC {name}" for thread, name in found.items() if name != mine}
+
+
 def _spied(pid: int, seconds: int, folder: Path, flame: Path | None) -> str:
     """Sample what the interpreter's threads do; return stacks, a line each with its count."""
     command = ["py-spy", "record", "--pid", str(pid), "--duration", str(seconds), "--rate", "200"]
@@ -111,8 +121,7 @@ def _by_thread(spent: Counter[int], names: dict[int, str]) -> list[dict[str, Any
     kinds: Counter[str] = Counter()
     for thread, seconds in spent.items():
         name = names.get(thread)
-        kind = "OpenVINO, gRPC core" if name is None else name.split("_")[0]
-        kinds[kind] += seconds
+        kinds[_kind(name)] += seconds
     total = sum(kinds.values())
     return [
         {"thread": kind, "seconds": round(s, 2), "share": f"{s / total:.1%}"}
@@ -121,12 +130,20 @@ def _by_thread(spent: Counter[int], names: dict[int, str]) -> list[dict[str, Any
     ]
 
 
+def _kind(name: str | None) -> str:
+    if name is None:
+        return "OpenVINO's workers"
+    return "gRPC core" if name.startswith("gRPC") else name.split("_")[0]
+
+
 def _by_function(raw: str) -> list[dict[str, Any]]:
-    """Return the functions that most samples end in."""
+    """Return the functions that most samples end in, of threads that do not wait."""
     ends: Counter[str] = Counter()
     for line in raw.splitlines():
         stack, _, samples = line.rpartition(" ")
         frames = stack.split(";")
+        if frames[-1].partition(" ")[0] in _WAITING:
+            continue
         # "thread (12): write_0"
         thread = frames[0].partition(": ")[2].split("_")[0]
         ends[f"{thread}: {frames[-1]}"] += int(samples)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from simsvc.core.accounts import AccountBook
 from simsvc.core.evidence import Measured, Measurer
 from simsvc.core.groups import TWINS, Group, GroupRule, find_groups, joined, referenced, without
 from simsvc.core.library import ReferenceLibrary
 from simsvc.domain.signals.combine import OnlineFdr
-from simsvc.domain.signals.population import Population, sampled_from
-from simsvc.domain.signals.twins import TwinRule
+from simsvc.domain.signals.population import Ints, Population, sampled_from
+from simsvc.domain.signals.twins import Floats, TwinRule
 from simsvc.domain.verdict import Measures, Thresholds, Verdict, judge
 from simsvc.ports.index import VectorIndex
 
 _MICRO = 1e6
+# Conversations between two places of a pool, with their weight.
+Moves = list[tuple[int, int, float]]
 # Share of a group in a surer one from which it says nothing new.
 _CONTAINED = 0.6
 
@@ -52,6 +55,22 @@ class Suspicion:
     members: Mapping[int, float]
     reasons: Mapping[int, tuple[str, ...]]
     source: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What is kept of m accounts: rows of each one's sampled prompts, and totals (m,).
+
+    As in `Population`, times in seconds.
+    """
+
+    actors: Ints
+    rows: list[npt.NDArray[np.void]]
+    volumes: Floats
+    onsets: Floats
+    isolation: Floats
+    moves: Floats
+    continued: Floats
 
 
 class Analyst:
@@ -89,9 +108,7 @@ class Analyst:
         """Return whether anything is new since the last pass."""
         return self._book.observed != self._looked_at
 
-    def analyse(
-        self, population: Population, moves: Sequence[tuple[int, int, float]]
-    ) -> list[Suspicion]:
+    def analyse(self, population: Population, moves: Moves) -> list[Suspicion]:
         """Look at a pool of accounts. Beside the traffic: it reads nothing that changes."""
         matches = self._library.match(population.vectors, population.frames, population.seqs)
         population = population.without(matches.allowed)
@@ -107,9 +124,7 @@ class Analyst:
             if self._fdr.discover(verdict.log_p)
         ]
 
-    def measures(
-        self, population: Population, moves: Sequence[tuple[int, int, float]]
-    ) -> list[Measures]:
+    def measures(self, population: Population, moves: Moves) -> list[Measures]:
         """Measure every candidate group, whatever its verdict would be."""
         measurer = Measurer(population, population.centred(), self.thresholds)
         groups = find_groups(population, moves, self._group_rule())
@@ -165,36 +180,49 @@ class Analyst:
 
     def population(self, first: Iterable[int]) -> Population:
         """Gather the samples of a pool, with their vectors: those named `first` in any case."""
+        return self.populated(self.gather(first))
+
+    def gather(self, first: Iterable[int]) -> Samples:
+        """Copy what is kept of a pool of accounts; on the thread that adds to it."""
         self._looked_at = self._book.observed
         actors = self._book.pool(self._rule.pool, first)
         states = [self._book.states[a] for a in actors]
-        samples = [s.sample() for s in states]
-        owners = np.repeat(np.arange(len(actors)), [len(s) for s in samples])
-        rows = np.concatenate(samples) if samples else np.zeros(0, [("at", "i8")])
+        return Samples(
+            actors=np.array(actors, np.int64),
+            rows=[s.sample() for s in states],
+            volumes=np.array([s.prompts for s in states], np.float64),
+            onsets=np.array([s.first / _MICRO for s in states], np.float64),
+            isolation=np.array([s.isolation() for s in states], np.float64),
+            moves=np.array([s.moved for s in states], np.float64),
+            continued=np.array([s.continued for s in states], np.float64),
+        )
+
+    def populated(self, samples: Samples) -> Population:
+        """Look up the vectors of samples. Any thread: fetching them takes longer than all else."""
+        owners = np.repeat(np.arange(len(samples.rows)), [len(r) for r in samples.rows])
+        rows = np.concatenate(samples.rows) if samples.rows else np.zeros(0, [("at", "i8")])
         order = np.argsort(rows["at"], kind="stable")
         rows, owners = rows[order], owners[order]
         vectors = self._index.vectors(rows["seq"].tolist()) if len(rows) else np.zeros((0, 1))
         there = vectors.any(axis=1)
         rows, owners, vectors = rows[there], owners[there], vectors[there]
         owners = owners.astype(np.int64)
-        volumes = np.array([s.prompts for s in states], np.float64)
-        isolation = np.array([s.isolation() for s in states], np.float64)
         return Population(
-            actors=np.array(actors, np.int64),
-            vectors=vectors.astype(np.float32),
+            actors=samples.actors,
+            vectors=vectors.astype(np.float32, copy=False),
             owners=owners,
             times=rows["at"] / _MICRO,
             isolated=rows["isolated"],
-            stands_for=sampled_from(rows["isolated"], owners, volumes, isolation),
+            stands_for=sampled_from(rows["isolated"], owners, samples.volumes, samples.isolation),
             frames=rows["frame"],
             families=rows["family"],
             seqs=rows["seq"],
             moved=rows["moved"],
-            volumes=volumes,
-            onsets=np.array([s.first / _MICRO for s in states], np.float64),
-            isolation=isolation,
-            moves=np.array([s.moved for s in states], np.float64),
-            continued=np.array([s.continued for s in states], np.float64),
+            volumes=samples.volumes,
+            onsets=samples.onsets,
+            isolation=samples.isolation,
+            moves=samples.moves,
+            continued=samples.continued,
         )
 
     def look_again(self) -> None:
@@ -206,9 +234,9 @@ class Analyst:
         known = self._book.states.keys()
         self._moves = Counter({p: n for p, n in self._moves.items() if known >= set(p)})
 
-    def moves(self, population: Population) -> list[tuple[int, int, float]]:
-        """Return the conversations that moved between the population's places, as edges."""
-        places = {actor: place for place, actor in enumerate(population.actors.tolist())}
+    def moves(self, pool: Samples | Population) -> Moves:
+        """Return the conversations that moved between the pool's places, as edges."""
+        places = {actor: place for place, actor in enumerate(pool.actors.tolist())}
         return [
             (places[a], places[b], math.log1p(n))
             for (a, b), n in sorted(self._moves.items())

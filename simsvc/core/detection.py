@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from simsvc.core.accounts import AccountBook
-from simsvc.core.analysis import AnalysisRule, Analyst, Suspicion
+from simsvc.core.analysis import AnalysisRule, Analyst, Samples, Suspicion
 from simsvc.core.finding import Finding
 from simsvc.core.library import ReferenceLibrary
 from simsvc.core.popularity import FamilyTest, FamilyWatch, PopularFamily
@@ -96,13 +96,18 @@ class Detector:
                 self.analyst.note_move(seen.trace.origin, seen.actor)
 
     def population(self, suspects: Iterable[int], *, force: bool = False) -> Population | None:
+        """Gather what a look takes, with vectors: see `gather`."""
+        samples = self.gather(suspects, force=force)
+        return self.analyst.populated(samples) if samples is not None else None
+
+    def gather(self, suspects: Iterable[int], *, force: bool = False) -> Samples | None:
         """Gather what a look at all accounts together takes; None if too little is new.
 
         `suspects` are the actors in open campaigns. Whatever comes of it goes to `tick`.
         """
         if not force and not self.analyst.due():
             return None
-        return self.analyst.population(suspects)
+        return self.analyst.gather(suspects)
 
     def tick(
         self,

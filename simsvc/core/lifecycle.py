@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from simsvc.core.analysis import Suspicion
+from simsvc.core.analysis import Moves, Samples, Suspicion
 from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
@@ -19,7 +19,6 @@ from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import MICROSECONDS
-from simsvc.domain.signals.population import Population
 from simsvc.ports.clock import Clock
 from simsvc.ports.index import VectorIndex
 from simsvc.ports.publisher import Publisher
@@ -135,17 +134,19 @@ class Lifecycle:
         if gathered is not None:
             self._looked = now
             suspicions = await asyncio.get_running_loop().run_in_executor(
-                self._looking, self._detector.analyst.analyse, *gathered
+                self._looking, self._look_at, *gathered
             )
             done = asyncio.get_running_loop().time()
             self._rested = done + (done - now) * (1 / self._schedule.look_share - 1)
         return await self._writer.call(lambda: self.tick(suspicions))
 
-    def _gather(self, *, force: bool) -> tuple[Population, list[tuple[int, int, float]]] | None:
-        population = self._detector.population(self._book.suspects(), force=force)
-        if population is None:
-            return None
-        return population, self._detector.analyst.moves(population)
+    def _gather(self, *, force: bool) -> tuple[Samples, Moves] | None:
+        samples = self._detector.gather(self._book.suspects(), force=force)
+        return (samples, self._detector.analyst.moves(samples)) if samples is not None else None
+
+    def _look_at(self, samples: Samples, moves: Moves) -> list[Suspicion]:
+        analyst = self._detector.analyst
+        return analyst.analyse(analyst.populated(samples), moves)
 
     def tick(self, suspicions: Sequence[Suspicion] | None = None) -> int:
         """Test what changed, record and publish the result; return the changes. Writing thread."""

@@ -46,7 +46,7 @@ class Family:
     recent: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     prompts: int = 0
     sample: list[int] = field(default_factory=list)
-    # Of a large one, made when it is asked for: counting it anew each time would take ever longer.
+    # Of a large one, from when it is asked for: going through all members would take ever longer.
     activity: Activity | None = None
 
     def add(self, seen: Sighting) -> None:
@@ -72,22 +72,23 @@ class Family:
 
     def active_since(self, start: int, window: int) -> int:
         """Count those that sent it at `start` or later, about a `window` ago (µs)."""
-        return self._activity(window).active_since(start)
+        if len(self.members) < _LARGE:
+            return len({m.actor for m in self.members.values() if m.last_seen >= start})
+        return self._counted(window).active_since(start)
 
     def known_before(self, start: int, window: int) -> int:
         """Count those that sent it before `start`."""
-        return self._activity(window).known_before(start)
+        if len(self.members) < _LARGE:
+            return len({m.actor for m in self.members.values() if m.first_seen < start})
+        return self._counted(window).known_before(start)
 
-    def _activity(self, window: int) -> Activity:
-        if self.activity is not None:
-            return self.activity
-        made = Activity(window)
-        for member in self.members.values():
-            made.note(member.actor, member.first_seen)
-            made.note(member.actor, member.last_seen)
-        if len(self.members) >= _LARGE:
-            self.activity = made
-        return made
+    def _counted(self, window: int) -> Activity:
+        if self.activity is None:
+            self.activity = Activity(window)
+            for member in self.members.values():
+                self.activity.note(member.actor, member.first_seen)
+                self.activity.note(member.actor, member.last_seen)
+        return self.activity
 
     def forget(self, before: int) -> None:
         """Drop members last seen before this time (µs)."""

@@ -18,8 +18,6 @@ _BF16 = {"amx_bf16", "avx512_bf16"}
 _log = structlog.get_logger()
 _CPU = Path("/proc/cpuinfo")
 _NVIDIA = Path("/dev/nvidiactl")
-# A GPU wants more at once than a core.
-_GPU_PASSES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def _cuda(source: ModelSource, rule: EngineRule) -> Engine:
         raise EngineMissingError("PyTorch finds no CUDA device")
     half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return TorchEngine(
-        source, rule.max_windows, "float32", rule.threads, _GPU_PASSES * rule.budget,
+        source, rule.max_windows, "float32", rule.threads, rule.budget,
         Processor("cuda", half),
     )  # fmt: skip
 

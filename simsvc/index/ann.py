@@ -2,9 +2,9 @@
 
 Rows lie in lists around centroids that were trained on them. Within a list they are compared by
 codes: 4-bit product codes of two dimensions each, scanned by FAISS with SIMD look-ups ("fast
-scan", André et al. 2015, VLDB 9(4), 288–299), a quarter of the size of 8-bit scalar codes and three
-times as fast on embeddings of real prompts (`benchmarks.index`). They only choose candidates: what
-is near enough is scored again with the vectors themselves.
+scan", André et al. 2015, VLDB 9(4), 288–299), a quarter of the size of 8-bit scalar codes and
+several times as fast (docs/decisions/0008-index-codes.md). They only choose candidates: what is
+near enough is scored again with the vectors themselves.
 """
 
 from __future__ import annotations

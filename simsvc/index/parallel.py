@@ -19,11 +19,11 @@ def all_of(tasks: Sequence[Callable[[], T]], helpers: Executor | None) -> list[T
     waiting = deque(enumerate(tasks))
 
     def work() -> None:
-        while waiting:
+        while True:
             try:
                 place, task = waiting.popleft()
             except IndexError:
-                return  # Another thread took the last one.
+                return
             results[place] = task()
 
     called = [helpers.submit(work) for _ in tasks[1:]] if helpers else []
