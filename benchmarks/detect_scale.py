@@ -122,7 +122,7 @@ def _run(traffic: Traffic, settings: Settings, threads: Threads) -> Iterator[Any
     ticks: list[float] = []
     points = [p for p in _POINTS if p < traffic.prompts] + [traffic.prompts]
     for accounts, vectors in traffic.batches():
-        placements = assigner.place(vectors, seq)
+        placements = assigner.place(vectors, range(seq, seq + len(vectors)))
         seen = [
             Sighting(seq + i, account, account, (seq + i) * step, placement.family, b"", NO_TRACE)
             for i, (account, placement) in enumerate(

@@ -24,6 +24,7 @@ from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
 from simsvc.core.popularity import FamilyTest
 from simsvc.core.references import ReferenceSets
+from simsvc.core.stage import Stage, Stages
 from simsvc.core.status import Status
 from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
@@ -40,7 +41,7 @@ from simsvc.embed.weights import model_source
 from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.keys import keyring, token_key
-from simsvc.ports.embedder import ModelInfo
+from simsvc.ports.embedder import Embedder, ModelInfo
 from simsvc.ports.generation import generation_id
 from simsvc.ports.index import VectorIndex
 from simsvc.record.open import open_record
@@ -56,6 +57,7 @@ class Service:
     record: SqlRecord
     batcher: Batcher
     index: SegmentedIndex
+    stages: Stages
     writer: Writer
     admission: Admission
     ingest: Ingest
@@ -87,16 +89,12 @@ def build_service(settings: Settings) -> Service:
     record = open_record(settings, model)
     threads = Threads.start(settings.search_threads)
     index = make_index(settings, model, threads.sealing, threads.helpers)
-    calibration = record.calibration() or Calibration()
-    detector = make_detector(settings, index, calibration.thresholds)
+    stages = Stages(make_stage(settings, record, batcher, index))
     book = make_campaign_book(settings, model)
     ring, clock = keyring(settings), SystemClock()
     membership = Membership(record, book, ring)
-    assigner = make_family_assigner(settings, index)
     dissector = Dissector(ring, FrameRule())
-    committer = Committer(
-        record, index, assigner, detector, book, dissector, shadow=settings.shadow
-    )
+    committer = Committer(stages, book, dissector, shadow=settings.shadow)
     writer = Writer(committer, threads.writing, settings.group_prompts)
     feed = CampaignFeed(record, threads.readers)
     sealer = TokenSealer(token_key(settings))
@@ -107,28 +105,44 @@ def build_service(settings: Settings) -> Service:
         record=record,
         batcher=batcher,
         index=index,
+        stages=stages,
         writer=writer,
         admission=admission,
         ingest=Ingest(
-            record, batcher, writer, admission, dissector, ring, clock, readers,
+            stages, writer, admission, dissector, ring, clock, readers,
             keep_raw_ids=settings.keep_raw_ids,
         ),
-        lookup=Lookup(record, index, batcher, writer, ring, sealer, clock, readers, lookups),
-        casework=Casework(record, index, book, membership, feed, sealer, readers),
+        lookup=Lookup(stages, writer, ring, sealer, clock, readers, lookups),
+        casework=Casework(stages, book, membership, feed, sealer, readers),
         status=Status(
-            __version__, model, settings.limits, index, index, writer, detector, book,
-            record.last_seq(), calibration, shadow=settings.shadow,
+            __version__, settings.limits, stages, writer, book, record.last_seq(),
+            shadow=settings.shadow,
         ),
         lifecycle=Lifecycle(
-            record, index, index, detector, book, membership, writer, feed, clock,
-            _schedule(settings), dissector, threads.looking,
+            stages, book, membership, writer, feed, clock, _schedule(settings), dissector,
+            threads.looking,
         ),
         feed=feed,
-        references=ReferenceSets(
-            record, detector.library, dissector, batcher, writer, ring, clock
-        ),
+        references=ReferenceSets(stages, dissector, writer, ring, clock),
         threads=threads,
     )  # fmt: skip
+
+
+def make_stage(
+    settings: Settings, record: SqlRecord, embedder: Embedder, index: SegmentedIndex
+) -> Stage:
+    """Return the generation of a record and its parts, which have seen nothing yet."""
+    calibration = record.calibration() or Calibration()
+    return Stage(
+        generation=generation_id(embedder.info),
+        record=record,
+        embedder=embedder,
+        index=index,
+        snapshots=index,
+        assigner=make_family_assigner(settings, index),
+        detector=make_detector(settings, index, calibration.thresholds),
+        calibration=calibration,
+    )
 
 
 def readings(service: Service) -> dict[str, Callable[[], float]]:

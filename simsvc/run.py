@@ -80,7 +80,7 @@ async def _serve(settings: Settings) -> None:
         readiness=readiness,
         writer=service.writer,
         lifecycle=service.lifecycle,
-        probe=WriteProbe(service.record, service.writer, _PROBE_EVERY),
+        probe=WriteProbe(service.stages, service.writer, _PROBE_EVERY),
         feed=service.feed,
         watch_model=service.batcher.watch,
         close=service.close,

@@ -14,11 +14,10 @@ from simsvc.core.campaigns import CampaignBook
 from simsvc.core.feed import CampaignFeed
 from simsvc.core.lookup import Names
 from simsvc.core.membership import Membership
+from simsvc.core.stage import Stages
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.errors import NotFoundError
 from simsvc.domain.tokens import TokenSealer
-from simsvc.ports.index import VectorIndex
-from simsvc.ports.record import Record
 
 _REPRESENTATIVES = 10
 _LIST = "campaigns"
@@ -39,16 +38,14 @@ class Casework:
 
     def __init__(
         self,
-        record: Record,
-        index: VectorIndex,
+        stages: Stages,
         book: CampaignBook,
         membership: Membership,
         feed: CampaignFeed,
         sealer: TokenSealer,
         readers: Executor,
     ) -> None:
-        self._record = record
-        self._index = index
+        self._stages = stages
         self._book = book
         self._membership = membership
         self._feed = feed
@@ -96,15 +93,16 @@ class Casework:
 
     def _read_case(self, campaign: Campaign) -> CaseFile:
         organizations = {-m.actor for m in campaign.members.values() if m.actor < 0}
+        record = self._stages.serving.record
         names = Names(
-            self._record.account_names(sorted(campaign.members)),
-            self._record.organization_names(sorted(organizations)),
+            record.account_names(sorted(campaign.members)),
+            record.organization_names(sorted(organizations)),
         )
         return CaseFile(campaign, names, self._representatives(campaign))
 
     def _representatives(self, campaign: Campaign) -> tuple[int, ...]:
         """Return the typical prompts that the detector named, else those central in families."""
-        named = self._index.vectors(campaign.representatives)
+        named = self._stages.serving.index.vectors(campaign.representatives)
         if len(named) and named.any():
             kept = zip(campaign.representatives, named, strict=True)
             return tuple(seq for seq, vector in kept if vector.any())[:_REPRESENTATIVES]
@@ -114,7 +112,7 @@ class Casework:
         return tuple(seqs[:_REPRESENTATIVES])
 
     def _central(self, seqs: Sequence[int]) -> list[int]:
-        vectors = self._index.vectors(seqs)
+        vectors = self._stages.serving.index.vectors(seqs)
         order = np.argsort(-(vectors @ vectors.sum(axis=0)), kind="stable")
         # Prompts that retention has dropped have no vector.
         return [seqs[i] for i in order.tolist() if vectors[i].any()]

@@ -8,20 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsvc.core.campaigns import CampaignBook
-from simsvc.core.detection import Detector
-from simsvc.core.families import FamilyAssigner, Placement
+from simsvc.core.embedding import Embeddings
+from simsvc.core.families import Placement
 from simsvc.core.sightings import Sighting
+from simsvc.core.stage import Stage, Stages
 from simsvc.core.views import Dissector, Parts
+from simsvc.domain.errors import SimsvcError
 from simsvc.domain.prompt import Outcome, Prompt
 from simsvc.domain.trace import Trace
-from simsvc.ports.embedder import Embedding
-from simsvc.ports.index import ROW_DTYPE, Rows, VectorIndex
-from simsvc.ports.record import NewPrompt, Owner, OwnerKey, Record
+from simsvc.ports.index import ROW_DTYPE, Rows
+from simsvc.ports.record import NewPrompt, Owner, OwnerKey
+
+
+class StaleEmbeddingError(SimsvcError):
+    """A prompt was embedded for a generation that answers no more. No caller sees this."""
+
+    def __init__(self) -> None:
+        super().__init__("another generation has taken over")
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A prompt that is ready to be recorded."""
+    """A prompt that is ready to be recorded, embedded for one generation or more."""
 
     prompt: Prompt
     digest: bytes
@@ -30,7 +38,7 @@ class Pending:
     frame_hash: bytes
     payload_hash: bytes
     parts: Parts
-    embedding: Embedding
+    embeddings: Embeddings
 
 
 class Committer:
@@ -38,61 +46,61 @@ class Committer:
 
     def __init__(
         self,
-        record: Record,
-        index: VectorIndex,
-        assigner: FamilyAssigner,
-        detector: Detector,
+        stages: Stages,
         book: CampaignBook,
         dissector: Dissector,
         *,
         shadow: bool,
     ) -> None:
-        self._record = record
-        self._index = index
-        self._assigner = assigner
-        self._detector = detector
+        self._stages = stages
         self._book = book
         self._dissector = dissector
         self._shadow = shadow
 
-    def commit(self, group: Sequence[Pending]) -> list[Outcome]:
-        """Record a group in one transaction and return what each prompt's sender is told."""
-        vectors = np.stack([p.embedding.vector for p in group])
-        owners = self._record.owners([p.owner for p in group])
-        first = self._record.allot(len(group))
-        placements = self._assigner.place(vectors, first)
+    def commit(self, group: Sequence[Pending]) -> list[Outcome | None]:
+        """Record a group in one transaction and return what each prompt's sender is told.
+
+        None for a prompt that is not embedded for the generation that answers: it is not recorded.
+        """
+        stage = self._stages.serving
+        ready = [p for p in group if stage.generation in p.embeddings]
+        outcomes = iter(self._commit(stage, ready) if ready else ())
+        return [next(outcomes) if stage.generation in p.embeddings else None for p in group]
+
+    def _commit(self, stage: Stage, group: Sequence[Pending]) -> list[Outcome]:
+        embeddings = [p.embeddings[stage.generation] for p in group]
+        vectors = np.stack([e.vector for e in embeddings])
+        owners = stage.record.owners([p.owner for p in group])
+        first = stage.record.allot(len(group))
+        placements = stage.assigner.place(vectors, range(first, first + len(group)))
         traces = [
             self._dissector.note(pending.parts, owner.actor)
             for pending, owner in zip(group, owners, strict=True)
         ]
         sightings = _sightings(group, owners, placements, traces, first)
-        outcomes = self._outcomes(group, placements, sightings)
-        entries = map(_entry, group, owners, placements, traces, outcomes)
-        self._record.append(list(entries))
-        self._index.add(_rows(owners, sightings), vectors)
-        self._detector.observe(sightings)
-        return outcomes
-
-    def _outcomes(
-        self,
-        group: Sequence[Pending],
-        placements: Sequence[Placement],
-        sightings: Sequence[Sighting],
-    ) -> list[Outcome]:
-        sizes = self._detector.family_accounts(sightings)
-        return [
+        sizes = stage.detector.family_accounts(sightings)
+        outcomes = [
             Outcome(
                 seq=seen.seq,
                 nearest_similarity=placement.nearest,
                 family_accounts=size,
-                windows=pending.embedding.windows,
-                capped=pending.embedding.capped,
-                campaign_id="" if self._shadow else next(iter(self._book.check(seen.account)), ""),
+                windows=embedding.windows,
+                capped=embedding.capped,
+                campaign_id=self._campaign(seen.account),
             )
-            for pending, placement, seen, size in zip(
-                group, placements, sightings, sizes, strict=True
+            for embedding, placement, seen, size in zip(
+                embeddings, placements, sightings, sizes, strict=True
             )
         ]
+        of = [stage.generation] * len(group)
+        entries = map(_entry, group, of, owners, placements, traces, outcomes)
+        stage.record.append(list(entries))
+        stage.index.add(_rows(owners, sightings), vectors)
+        stage.detector.observe(sightings)
+        return outcomes
+
+    def _campaign(self, account: int) -> str:
+        return "" if self._shadow else next(iter(self._book.check(account)), "")
 
 
 def _sightings(
@@ -129,7 +137,12 @@ def _rows(owners: Sequence[Owner], sightings: Sequence[Sighting]) -> Rows:
 
 
 def _entry(
-    pending: Pending, owner: Owner, placement: Placement, trace: Trace, outcome: Outcome
+    pending: Pending,
+    generation: str,
+    owner: Owner,
+    placement: Placement,
+    trace: Trace,
+    outcome: Outcome,
 ) -> NewPrompt:
     prompt = pending.prompt
     return NewPrompt(
@@ -144,7 +157,9 @@ def _entry(
         frame_hash=pending.frame_hash,
         payload_hash=pending.payload_hash,
         trace=trace,
-        embedding=pending.embedding,
+        cuts=pending.parts.cuts,
+        embedding=pending.embeddings[generation],
+        others={g: e for g, e in pending.embeddings.items() if g != generation},
         family=placement.family,
         outcome=outcome,
     )

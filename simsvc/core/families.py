@@ -43,14 +43,14 @@ class FamilyAssigner:
         self._index = index
         self._rule = rule
 
-    def place(self, vectors: Vectors, first_seq: int) -> list[Placement]:
-        """Place prompts with the vectors (n, d), which get the seqs from `first_seq` on."""
+    def place(self, vectors: Vectors, seqs: Sequence[int]) -> list[Placement]:
+        """Place prompts with the vectors (n, d) and the ascending seqs (n,)."""
         found = _Recorded.of(self._index.nearest(vectors, self._rule.k), self._rule.neighbour)
         within = vectors @ vectors.T
-        leaders = _Leaders(self._index, vectors, first_seq)
+        leaders = _Leaders(self._index, vectors, seqs)
         placements: list[Placement] = []
         for i in range(len(vectors)):
-            earlier = self._within(within[i, :i], placements, first_seq)
+            earlier = self._within(within[i, :i], placements, seqs)
             family = self._join(vectors[i], found.candidates(i) + earlier, leaders)
             if not family and found.all_near(i):
                 # All of them may belong to one family that is out of reach: look further.
@@ -64,11 +64,11 @@ class FamilyAssigner:
         return placements
 
     def _within(
-        self, similarities: Vectors, placed: Sequence[Placement], first_seq: int
+        self, similarities: Vectors, placed: Sequence[Placement], seqs: Sequence[int]
     ) -> list[tuple[float, int]]:
         """Return (similarity, family) of the near ones among the batch's earlier prompts."""
         near = np.flatnonzero(similarities >= self._rule.neighbour)
-        return [(float(similarities[j]), placed[j].family or first_seq + j) for j in near.tolist()]
+        return [(float(similarities[j]), placed[j].family or seqs[j]) for j in near.tolist()]
 
     def _join(
         self,
@@ -124,15 +124,15 @@ class _Recorded:
 class _Leaders:
     """Leaders' vectors, of the batch or of the index, each fetched once."""
 
-    def __init__(self, index: VectorIndex, batch: Vectors, first_seq: int) -> None:
+    def __init__(self, index: VectorIndex, batch: Vectors, seqs: Sequence[int]) -> None:
         self._index = index
         self._batch = batch
-        self._first_seq = first_seq
+        self._places = {seq: place for place, seq in enumerate(seqs)}
         self._known: dict[int, npt.NDArray[np.float32]] = {}
 
     def vector(self, seq: int) -> npt.NDArray[np.float32]:
-        if seq >= self._first_seq:
-            return np.asarray(self._batch[seq - self._first_seq])
+        if seq in self._places:
+            return np.asarray(self._batch[self._places[seq]])
         if seq not in self._known:
             self._known[seq] = self._index.vectors([seq])[0]
         return self._known[seq]

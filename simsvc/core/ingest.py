@@ -6,21 +6,21 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from simsvc.core.admission import Admission
 from simsvc.core.coalesce import Coalescer
-from simsvc.core.commit import Pending
+from simsvc.core.commit import Pending, StaleEmbeddingError
+from simsvc.core.embedding import Embeddings, Known, embed_for
+from simsvc.core.stage import Stages
 from simsvc.core.views import Dissector, Parts
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import RequestIdReusedError, SimsvcError, UnavailableError
 from simsvc.domain.prompt import Outcome, Prompt
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.ports.clock import Clock
-from simsvc.ports.embedder import Embedder, Embedding, Priority
-from simsvc.ports.record import Answered, OwnerKey, Record
+from simsvc.ports.embedder import Priority
+from simsvc.ports.record import Answered, OwnerKey
 
 Result = Outcome | SimsvcError
 _Source = asyncio.Future[Outcome] | Answered | RequestIdReusedError
@@ -48,11 +48,11 @@ class _Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Found:
     """What the record holds of a request and of a text."""
 
     answered: Answered | None
-    embedding: Embedding | None
+    embedding: Known | None
 
 
 @dataclass(slots=True)
@@ -67,8 +67,7 @@ class Ingest:
 
     def __init__(
         self,
-        record: Record,
-        embedder: Embedder,
+        stages: Stages,
         writer: Writer,
         admission: Admission,
         dissector: Dissector,
@@ -78,10 +77,9 @@ class Ingest:
         *,
         keep_raw_ids: bool,
     ) -> None:
-        self._record = record
+        self._stages = stages
         self._known = Coalescer(self._read, readers, _READ)
         self._readers = readers
-        self._embedder = embedder
         self._writer = writer
         self._admission = admission
         self._dissector = dissector
@@ -153,22 +151,24 @@ class Ingest:
 
     async def _look_up(
         self, arrivals: Sequence[_Arrival]
-    ) -> tuple[dict[str, Answered], dict[bytes, Embedding]]:
+    ) -> tuple[dict[str, Answered], dict[bytes, Known]]:
         found = await self._known.get([(a.prompt.request_id, a.payload_hash) for a in arrivals])
         answered = {key[0]: known.answered for key, known in found.items() if known.answered}
         embedded = {key[1]: known.embedding for key, known in found.items() if known.embedding}
         return answered, embedded
 
-    def _read(self, keys: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], _Known]:
+    def _read(self, keys: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], _Found]:
         """Read both in one turn of one thread: two would wait for each other."""
-        answered = self._record.answered(list(dict.fromkeys(key[0] for key in keys)))
-        embedded = self._record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
-        return {key: _Known(answered.get(key[0]), embedded.get(key[1])) for key in keys}
+        stage = self._stages.serving
+        answered = stage.record.answered(list(dict.fromkeys(key[0] for key in keys)))
+        embedded = stage.record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
+        known = {key: Known(stage.generation, made) for key, made in embedded.items()}
+        return {key: _Found(answered.get(key[0]), known.get(key[1])) for key in keys}
 
     async def _take(
         self,
         fresh: Sequence[tuple[_Arrival, asyncio.Future[Outcome]]],
-        seen_texts: dict[bytes, Embedding],
+        seen_texts: dict[bytes, Known],
         permits: _Permits,
     ) -> None:
         """Embed and record; the futures resolve on the way.
@@ -197,13 +197,12 @@ class Ingest:
             raise error
 
     async def _embed(
-        self, arrivals: Sequence[_Arrival], seen_texts: dict[bytes, Embedding]
-    ) -> dict[bytes, Embedding]:
-        missing = {a.payload_hash: a.parts.payload for a in arrivals}
-        missing = {h: text for h, text in missing.items() if h not in seen_texts}
-        self.counters.repeated_texts += len(arrivals) - len(missing)
-        made = await self._embedder.embed(list(missing.values()), Priority.INGEST)
-        return seen_texts | {h: _as_stored(e) for h, e in zip(missing, made, strict=True)}
+        self, arrivals: Sequence[_Arrival], seen_texts: dict[bytes, Known]
+    ) -> dict[bytes, Embeddings]:
+        texts = {a.payload_hash: a.parts.payload for a in arrivals}
+        new = sum(1 for key in texts if key not in seen_texts)
+        self.counters.repeated_texts += len(arrivals) - new
+        return await embed_for(self._stages, texts, seen_texts, Priority.INGEST)
 
     async def _complete(
         self,
@@ -215,7 +214,7 @@ class Ingest:
         try:
             for (arrival, future), write in zip(fresh, writes, strict=True):
                 try:
-                    outcome = await write
+                    outcome = await self._written(arrival, write)
                 except UnavailableError as error:
                     failed = error
                     self._settle(arrival, future, error)
@@ -226,7 +225,17 @@ class Ingest:
             self._admission.release(len(fresh))
         return failed
 
-    def _pending(self, arrival: _Arrival, embedding: Embedding, now: int) -> Pending:
+    async def _written(self, arrival: _Arrival, write: asyncio.Future[Outcome]) -> Outcome:
+        """Wait for a write; embed again what another generation took over before."""
+        while True:
+            try:
+                return await write
+            except StaleEmbeddingError:
+                made = await self._embed([arrival], {})
+                embeddings = made[arrival.payload_hash]
+                write = self._writer.submit(self._pending(arrival, embeddings, self._clock.now()))
+
+    def _pending(self, arrival: _Arrival, embeddings: Embeddings, now: int) -> Pending:
         prompt, keyring = arrival.prompt, self._keyring
         org = prompt.organization_id
         raw = (prompt.account_id, org) if self._keep_raw_ids else None
@@ -243,7 +252,7 @@ class Ingest:
             frame_hash=keyring.text_hash("frame", arrival.parts.frame_text),
             payload_hash=arrival.payload_hash,
             parts=arrival.parts,
-            embedding=embedding,
+            embeddings=embeddings,
         )
 
     async def _result(self, arrival: _Arrival, source: _Source) -> Result:
@@ -277,9 +286,3 @@ class Ingest:
             future.exception()  # It is retrieved here, in case nobody else waits for it.
         else:
             future.set_result(result)
-
-
-def _as_stored(embedding: Embedding) -> Embedding:
-    """Round to the record's fp16, so that a replay works with the very same numbers."""
-    rounded = embedding.vector.astype(np.float16).astype(np.float32)
-    return replace(embedding, vector=rounded)

@@ -15,15 +15,14 @@ from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
 from simsvc.core.sightings import Sighting
+from simsvc.core.stage import Stage, Stages
 from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.ports.clock import Clock
-from simsvc.ports.index import VectorIndex
 from simsvc.ports.publisher import Publisher
 from simsvc.ports.record import Record, ReplayBatch
-from simsvc.ports.snapshots import Snapshots
 
 _REPLAY_BATCH = 4096
 _log = structlog.get_logger()
@@ -60,15 +59,36 @@ def sightings_of(batch: ReplayBatch) -> Iterator[Sighting]:
         yield Sighting(*values)
 
 
+def restore(
+    stage: Stage, up_to: int, also: Callable[[Sequence[Sighting]], None] = lambda _: None
+) -> int:
+    """Bring a generation's index and detector to a seq of the record; `also` sees each prompt.
+
+    Returns how many prompts the newest snapshot did not hold.
+    """
+    damage = stage.snapshots.restore()
+    if damage:
+        _log.warning("snapshot_discarded", generation=stage.generation, reason=damage)
+    checkpoint, replayed = stage.index.stats().last_seq, 0
+    for batch in stage.record.replay(0, checkpoint, _REPLAY_BATCH, with_vectors=False):
+        seen = list(sightings_of(batch))
+        also(seen)
+        stage.detector.observe(seen)
+    for batch in stage.record.replay(checkpoint, up_to, _REPLAY_BATCH, with_vectors=True):
+        stage.index.add(batch.rows, batch.vectors)
+        seen = list(sightings_of(batch))
+        also(seen)
+        stage.detector.observe(seen)
+        replayed += len(batch.rows)
+    return replayed
+
+
 class Lifecycle:
     """Drives everything that is not a request."""
 
     def __init__(
         self,
-        record: Record,
-        index: VectorIndex,
-        snapshots: Snapshots,
-        detector: Detector,
+        stages: Stages,
         book: CampaignBook,
         membership: Membership,
         writer: Writer,
@@ -80,10 +100,7 @@ class Lifecycle:
     ) -> None:
         self._dissector = dissector
         self._looking = looking
-        self._record = record
-        self._index = index
-        self._snapshots = snapshots
-        self._detector = detector
+        self._stages = stages
         self._book = book
         self._membership = membership
         self._writer = writer
@@ -97,28 +114,17 @@ class Lifecycle:
 
     def recover(self) -> None:
         """Bring index, detector and campaigns to where the record is. Writing thread."""
-        damage = self._snapshots.restore()
-        if damage:
-            _log.warning("snapshot_discarded", reason=damage)
-        checkpoint = self._index.stats().last_seq
-        for batch in self._record.replay(0, checkpoint, _REPLAY_BATCH, with_vectors=False):
-            self._replay(batch)
-        last = self._record.last_seq()
-        for batch in self._record.replay(checkpoint, last, _REPLAY_BATCH, with_vectors=True):
-            self._index.add(batch.rows, batch.vectors)
-            self._replay(batch)
-            self.replayed += len(batch.rows)
-        self._detector.library.load(self._record, self._dissector)
-        campaigns = self._record.campaigns()
+        stage = self._stages.serving
+        self.replayed = restore(stage, stage.record.last_seq(), self._restore_views)
+        stage.detector.library.load(stage.record, self._dissector)
+        campaigns = stage.record.campaigns()
         self._book.load(campaigns)
-        self._book.settle(self._detector)
+        self._book.settle(stage.detector)
         self._membership.learn(campaigns)
 
-    def _replay(self, batch: ReplayBatch) -> None:
-        sightings = list(sightings_of(batch))
+    def _restore_views(self, sightings: Sequence[Sighting]) -> None:
         for seen in sightings:
             self._dissector.restore(seen.trace, seen.actor)
-        self._detector.observe(sightings)
 
     async def look(self) -> int:
         """Look at all accounts together where enough is new, then `tick`.
@@ -128,25 +134,34 @@ class Lifecycle:
         now = asyncio.get_running_loop().time()
         force = now - self._looked >= self._schedule.look and self._detector.analyst.behind()
         gathered = None
+        stage = self._stages.serving
         if now >= self._rested:
             gathered = await self._writer.call(lambda: self._gather(force=force))
         suspicions: list[Suspicion] | None = None
         if gathered is not None:
             self._looked = now
             suspicions = await asyncio.get_running_loop().run_in_executor(
-                self._looking, self._look_at, *gathered
+                self._looking, _look_at, stage.detector, *gathered
             )
             done = asyncio.get_running_loop().time()
             self._rested = done + (done - now) * (1 / self._schedule.look_share - 1)
-        return await self._writer.call(lambda: self.tick(suspicions))
+        return await self._writer.call(lambda: self._tick_of(stage, suspicions))
 
     def _gather(self, *, force: bool) -> tuple[Samples, Moves] | None:
         samples = self._detector.gather(self._book.suspects(), force=force)
         return (samples, self._detector.analyst.moves(samples)) if samples is not None else None
 
-    def _look_at(self, samples: Samples, moves: Moves) -> list[Suspicion]:
-        analyst = self._detector.analyst
-        return analyst.analyse(analyst.populated(samples), moves)
+    def _tick_of(self, stage: Stage, suspicions: Sequence[Suspicion] | None) -> int:
+        # What a generation suspected that has been replaced meanwhile says nothing of this one.
+        return self.tick(suspicions if stage is self._stages.serving else None)
+
+    @property
+    def _detector(self) -> Detector:
+        return self._stages.serving.detector
+
+    @property
+    def _record(self) -> Record:
+        return self._stages.serving.record
 
     def tick(self, suspicions: Sequence[Suspicion] | None = None) -> int:
         """Test what changed, record and publish the result; return the changes. Writing thread."""
@@ -172,8 +187,9 @@ class Lifecycle:
         oldest = self._clock.now() - int(self._schedule.retention * MICROSECONDS)
         cutoff = oldest // bucket * bucket
         gone = self._record.purge(cutoff)
-        self._index.drop_before(cutoff)
-        self._detector.forget(cutoff)
+        for stage in self._stages:
+            stage.index.drop_before(cutoff)
+            stage.detector.forget(cutoff)
         return gone
 
     async def snapshot(self) -> int:
@@ -181,12 +197,13 @@ class Lifecycle:
 
         A disk that is full is no reason to stop: a restart has more to replay.
         """
-        write = await self._writer.call(self._snapshots.capture)
+        snapshots = self._stages.serving.snapshots
+        write = await self._writer.call(snapshots.capture)
         try:
             return await asyncio.to_thread(write)
         except OSError as error:
             _log.error("snapshot_failed", reason=str(error))
-            return self._snapshots.checkpoint
+            return snapshots.checkpoint
 
     async def run(self) -> None:
         """Run all recurring jobs until cancelled."""
@@ -215,11 +232,16 @@ class Lifecycle:
             await job()
 
 
+def _look_at(detector: Detector, samples: Samples, moves: Moves) -> list[Suspicion]:
+    analyst = detector.analyst
+    return analyst.analyse(analyst.populated(samples), moves)
+
+
 class WriteProbe:
     """Finds out when a record that could not be written can be written again."""
 
-    def __init__(self, record: Record, writer: Writer, seconds: float) -> None:
-        self._record = record
+    def __init__(self, stages: Stages, writer: Writer, seconds: float) -> None:
+        self._stages = stages
         self._writer = writer
         self._seconds = seconds
 
@@ -230,7 +252,7 @@ class WriteProbe:
             if self._writer.writable:
                 continue
             try:
-                await self._writer.call(self._record.check_writable)
+                await self._writer.call(self._stages.serving.record.check_writable)
             except UnavailableError:
                 continue
             self._writer.writable = True

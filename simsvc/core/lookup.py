@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from simsvc.core.access import Principal
 from simsvc.core.admission import Admission
+from simsvc.core.stage import Stage, Stages
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import InvalidError, NotFoundError, Violation
 from simsvc.domain.grouping import Cursor, Page, page_of
@@ -21,8 +22,8 @@ from simsvc.domain.pseudonyms import Keyring, parse_pseudonym, pseudonym
 from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.windows import normalised
 from simsvc.ports.clock import Clock
-from simsvc.ports.embedder import Embedder, Priority
-from simsvc.ports.index import IndexFilter, VectorIndex
+from simsvc.ports.embedder import Priority
+from simsvc.ports.index import IndexFilter
 from simsvc.ports.record import AccountFacts, LookupAudit, Named, Record, RecordedPrompt
 
 T = TypeVar("T")
@@ -92,9 +93,7 @@ class Lookup:
 
     def __init__(
         self,
-        record: Record,
-        index: VectorIndex,
-        embedder: Embedder,
+        stages: Stages,
         writer: Writer,
         keyring: Keyring,
         sealer: TokenSealer,
@@ -103,9 +102,7 @@ class Lookup:
         admission: Admission,
     ) -> None:
         self._admission = admission
-        self._record = record
-        self._index = index
-        self._embedder = embedder
+        self._stages = stages
         self._writer = writer
         self._keyring = keyring
         self._sealer = sealer
@@ -124,16 +121,16 @@ class Lookup:
             self._admission.release(1)
 
     async def _admitted_search(self, who: Principal, query: SearchQuery) -> SearchResult:
-        cursor, up_to = self._position(query)
+        stage = self._stages.serving
+        cursor, up_to = self._position(stage, query)
         await self._audit(who, "search", self._subject(query))
-        vector = await self._vector(query)
-        found = await self._read(lambda: self._find(query, vector, cursor, up_to))
+        vector = await self._vector(stage, query)
+        found = await self._read(lambda: self._find(stage, query, vector, cursor, up_to))
         after = found.page.next
-        token = (
-            self._sealer.seal(query.fingerprint(), [after.score, after.account, up_to])
-            if after
-            else ""
-        )
+        token = ""
+        if after:
+            place = [after.score, after.account, up_to, stage.generation]
+            token = self._sealer.seal(query.fingerprint(), place)
         return SearchResult(found.page, found.prompts, found.names, token)
 
     async def prompt(self, who: Principal, seq: int) -> tuple[RecordedPrompt, Names]:
@@ -163,23 +160,31 @@ class Lookup:
         await self._audit(who, "account", pseudonym("acct", named or asked))
         return await self._read(read)
 
-    def _position(self, query: SearchQuery) -> tuple[Cursor | None, int]:
+    @property
+    def _record(self) -> Record:
+        return self._stages.serving.record
+
+    def _position(self, stage: Stage, query: SearchQuery) -> tuple[Cursor | None, int]:
         if not query.page_token:
-            return None, self._index.stats().last_seq
-        score, account, up_to = self._sealer.open(
+            return None, stage.index.stats().last_seq
+        score, account, up_to, generation = self._sealer.open(
             query.fingerprint(), query.page_token, "page_token"
         )
+        if generation != stage.generation:
+            # Its scores are of another model: a page cut by them would repeat or lose matches.
+            text = "is of a generation that answers no more: begin again without it"
+            raise InvalidError([Violation("page_token", "OTHER_GENERATION", text)])
         return Cursor(score, account), up_to
 
     def _find(
-        self, query: SearchQuery, vector: Vector, cursor: Cursor | None, up_to: int
+        self, stage: Stage, query: SearchQuery, vector: Vector, cursor: Cursor | None, up_to: int
     ) -> _Hydrated:
         where = self._index_filter(query.where, up_to)
         if where is None:
             return _Hydrated(Page((), None, 0, 0, 0), {}, Names({}, {}))
-        hits = self._index.over(vector, min(query.where.min_similarity, _EQUAL), where)
+        hits = stage.index.over(vector, min(query.where.min_similarity, _EQUAL), where)
         page = page_of(hits, cursor, query.page_size, query.per_account)
-        prompts = self._record.prompts([seq for group in page.groups for seq in group.seqs])
+        prompts = stage.record.prompts([seq for group in page.groups for seq in group.seqs])
         names = self._names([g.account for g in page.groups], [g.organization for g in page.groups])
         return _Hydrated(page, prompts, names)
 
@@ -209,19 +214,19 @@ class Lookup:
             self._record.organization_names(sorted({o for o in organizations if o})),
         )
 
-    async def _vector(self, query: SearchQuery) -> Vector:
+    async def _vector(self, stage: Stage, query: SearchQuery) -> Vector:
         if query.text is not None:
-            [embedding] = await self._embedder.embed([query.text], Priority.LOOKUP)
+            [embedding] = await stage.embedder.embed([query.text], Priority.LOOKUP)
             return embedding.vector
         if query.seq is not None:
             seq = query.seq
-            stored = await self._read(lambda: self._record.vector(seq))
+            stored = await self._read(lambda: stage.record.vector(seq))
             if stored is None:
                 raise NotFoundError("prompt")
             return stored
         vector = np.asarray(query.vector, dtype=np.float32)
-        if vector.shape != (self._index.dimension,):
-            raise _vector_error("WRONG_SIZE", f"must hold {self._index.dimension} values")
+        if vector.shape != (stage.index.dimension,):
+            raise _vector_error("WRONG_SIZE", f"must hold {stage.index.dimension} values")
         if not np.isfinite(vector).all():
             raise _vector_error("NOT_FINITE", "holds NaN or infinity")
         if not vector.any():

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsvc.core.campaigns import CampaignBook
-from simsvc.core.detection import Detector
+from simsvc.core.stage import Stages
 from simsvc.core.writer import Writer
 from simsvc.domain.calibration import Calibration
 from simsvc.domain.validation import Limits
 from simsvc.ports.embedder import ModelInfo
-from simsvc.ports.generation import generation_id
-from simsvc.ports.index import IndexStats, VectorIndex
-from simsvc.ports.snapshots import Snapshots
+from simsvc.ports.index import IndexStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +30,53 @@ class Status:
     def __init__(
         self,
         version: str,
-        model: ModelInfo,
         limits: Limits,
-        index: VectorIndex,
-        snapshots: Snapshots,
+        stages: Stages,
         writer: Writer,
-        detector: Detector,
         book: CampaignBook,
         recorded: int,
-        calibration: Calibration,
         *,
         shadow: bool,
     ) -> None:
-        self.calibration = calibration
         self.shadow = shadow
         self.version = version
-        self.model = model
-        self.generation = generation_id(model)
         self.limits = limits
-        self._index = index
-        self._snapshots = snapshots
+        self._stages = stages
         self._writer = writer
-        self._detector = detector
         self._book = book
         self._recorded = recorded
 
+    @property
+    def generation(self) -> str:
+        """Return the generation that answers."""
+        return self._stages.serving.generation
+
+    @property
+    def model(self) -> ModelInfo:
+        """Return what its vectors are made with."""
+        return self._stages.serving.embedder.info
+
+    @property
+    def calibration(self) -> Calibration:
+        """Return what its thresholds rest on."""
+        return self._stages.serving.calibration
+
     def index(self) -> IndexStats:
         """Return the sizes of the index."""
-        return self._index.stats()
+        return self._stages.serving.index.stats()
 
     def snapshot_checkpoint(self) -> int:
         """Return the seq that the newest snapshot reaches."""
-        return self._snapshots.checkpoint
+        return self._stages.serving.snapshots.checkpoint
 
     def index_lag(self) -> int:
         """Return how many recorded prompts cannot be found yet."""
         recorded = max(self._recorded, self._writer.last_recorded)
-        return max(0, recorded - self._index.stats().last_seq)
+        return max(0, recorded - self.index().last_seq)
 
     def detection(self) -> DetectionStatus:
         """Return what the detector has seen."""
-        detector = self._detector
+        detector = self._stages.serving.detector
         return DetectionStatus(
             detector.accounts,
             detector.families,

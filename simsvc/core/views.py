@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.domain.frames import FrameRule, FrameTable
+from simsvc.domain.frames import FrameRule, FrameTable, payload_of
 from simsvc.domain.prompt import Message, Role, views_of
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.domain.shingles import Hashes, shingles_of
@@ -21,12 +21,14 @@ _SHORT = 24
 class Parts:
     """A prompt taken apart.
 
-    `payload` is what is embedded: the user's turn less the frame inside it. `shingles` (n,) are to
+    `payload` is what is embedded: the user's turn less the frame inside it, which `cuts` tells
+    (see `payload_again`). `shingles` (n,) are to
     be counted, `framed` (n,) tells which lie in a frame. `prefix` and `state` are hashes of the
     user turns before it and with it, b"" where there are none or they say too little.
     """
 
     payload: str
+    cuts: bytes
     frame_text: str
     shingles: Hashes
     framed: npt.NDArray[np.bool_]
@@ -54,6 +56,7 @@ class Dissector:
         turns = [m.content for m in messages if m.role is Role.USER]
         return Parts(
             payload=framed.payload,
+            cuts=framed.cuts.astype("<u4").tobytes(),
             frame_text=views.frame,
             shingles=np.concatenate([system, user.hashes]),
             framed=np.concatenate([np.ones(len(system), np.bool_), inside]),
@@ -98,3 +101,9 @@ class Dissector:
         """Name a conversation so far; a short beginning, which many share, has no name."""
         text = "\0".join(turns)
         return self._keyring.text_hash("state", text) if len(text) >= _SHORT else b""
+
+
+def payload_again(messages: tuple[Message, ...], cuts: bytes) -> str:
+    """Return the payload that a recorded prompt was embedded by."""
+    positions = np.frombuffer(cuts, "<u4").astype(np.int64).reshape(-1, 2)
+    return payload_of(views_of(messages).payload, positions)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
-from simsvc.core.commit import Pending
+from simsvc.core.commit import Pending, StaleEmbeddingError
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import Outcome
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class CommitsGroups(Protocol):
     """What the writer drives."""
 
-    def commit(self, group: Sequence[Pending]) -> list[Outcome]:
-        """Record a group of prompts."""
+    def commit(self, group: Sequence[Pending]) -> list[Outcome | None]:
+        """Record a group of prompts; None for one that has to be embedded again."""
         ...
 
 
@@ -94,11 +94,23 @@ class Writer:
         else:
             self.writable = True
             self.commits += 1
-            self.committed += len(group)
-            self.last_recorded = outcomes[-1].seq
-            for (_, future), outcome in zip(group, outcomes, strict=True):
-                if not future.done():
-                    future.set_result(outcome)
+            self._tell(group, outcomes)
+
+    def _tell(
+        self,
+        group: Sequence[tuple[Pending, asyncio.Future[Outcome]]],
+        outcomes: Sequence[Outcome | None],
+    ) -> None:
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            if outcome is not None:
+                self.committed += 1
+                self.last_recorded = outcome.seq
+            if future.done():
+                continue
+            if outcome is None:
+                future.set_exception(StaleEmbeddingError())
+            else:
+                future.set_result(outcome)
 
 
 def _resolve(

@@ -34,10 +34,14 @@ class FrameRule:
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """A turn taken apart: the payload, and which of its shingles (n,) lie in the frame."""
+    """A turn taken apart: the payload, and which of its shingles (n,) lie in the frame.
+
+    `cuts` (c, 2) are the character positions that the frame takes: see `payload_of`.
+    """
 
     payload: str
     inside: npt.NDArray[np.bool_]
+    cuts: npt.NDArray[np.int64]
 
 
 class FrameTable:
@@ -63,7 +67,8 @@ class FrameTable:
 
     def take_apart(self, text: str, shingles: Shingles) -> Framed:
         """Split a user's turn into frame and payload. Reads only."""
-        whole = Framed(text, np.zeros(len(shingles.hashes), np.bool_))
+        nothing = np.empty((0, 2), np.int64)
+        whole = Framed(text, np.zeros(len(shingles.hashes), np.bool_), nothing)
         if not len(shingles.hashes):
             return whole
         slots = self._slots(shingles.hashes)
@@ -76,7 +81,8 @@ class FrameTable:
         if not covered.any() or rest < _LEAST_REST:
             return whole
         inside = shared & covered[shingles.starts]
-        return Framed(_payload(text, shingles.spans, covered), inside)
+        cuts = _cuts(shingles.spans, covered)
+        return Framed(payload_of(text, cuts), inside, cuts)
 
     def name(self, hashes: Hashes) -> int:
         """Return the name of the frame with these shingles; 0 if it is too short to have one."""
@@ -133,13 +139,21 @@ def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def _payload(text: str, spans: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]) -> str:
-    """Return what lies outside the covered words, a line for each piece."""
+def _cuts(spans: npt.NDArray[np.int64], covered: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return the character positions (c, 2) of the runs of covered words."""
+    runs = [(spans[begin, 0], spans[end - 1, 1]) for begin, end in _stretches(covered)]
+    return np.array(runs, np.int64).reshape(-1, 2)
+
+
+def payload_of(text: str, cuts: npt.NDArray[np.int64]) -> str:
+    """Return what lies outside the cuts (c, 2), a line for each piece; all of it without cuts."""
+    if not len(cuts):
+        return text
     pieces: list[str] = []
     at = 0
-    for begin, end in _stretches(covered):
-        pieces.append(text[at : int(spans[begin, 0])])
-        at = int(spans[end - 1, 1])
+    for begin, end in cuts.tolist():
+        pieces.append(text[at:begin])
+        at = end
     pieces.append(text[at:])
     kept = (piece.strip() for piece in pieces)
     return "\n".join(piece for piece in kept if any(c.isalnum() for c in piece))

@@ -28,8 +28,12 @@ class ReferenceSet:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceItem:
-    """An item: keyed hash, unit vector (d,), and shingles of 8 bytes each. Never its text."""
+    """An item: keyed hash, unit vector (d,), and shingles of 8 bytes each.
+
+    `text` is kept as prompts' texts are, for the next model to embed; None where it was not read.
+    """
 
     hash: bytes
     vector: npt.NDArray[np.float32]
     shingles: bytes
+    text: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -44,7 +44,11 @@ class OwnerKey:
 
 @dataclass(frozen=True, slots=True)
 class NewPrompt:
-    """All that the record keeps of a prompt. Times are µs, hashes 16 bytes or empty."""
+    """All that the record keeps of a prompt. Times are µs, hashes 16 bytes or empty.
+
+    `cuts` are what the frame takes of the user's turn, 4 bytes each: begin, end and so on. `others`
+    are embeddings for other generations.
+    """
 
     request_id: str
     digest: bytes
@@ -60,6 +64,8 @@ class NewPrompt:
     embedding: Embedding
     family: int
     outcome: Outcome
+    cuts: bytes = b""
+    others: Mapping[str, Embedding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def detect(
 
 def _observe(batch: Sequence[Arrival], embeddings: dict[str, Embedding], parts: Parts) -> None:
     vectors = np.stack([embeddings[a.payload].vector for a in batch])
-    placements = parts.assigner.place(vectors, batch[0].seq)
+    placements = parts.assigner.place(vectors, [a.seq for a in batch])
     sightings = [
         Sighting(
             seq=a.seq,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from simsvc.core.admission import Admission
 from simsvc.core.analysis import AnalysisRule
@@ -18,14 +19,17 @@ from simsvc.core.lifecycle import Lifecycle, Schedule
 from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
 from simsvc.core.popularity import FamilyTest
+from simsvc.core.stage import Stage, Stages
 from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
+from simsvc.domain.calibration import Calibration
 from simsvc.domain.frames import FrameRule
 from simsvc.domain.prompt import Message, Prompt, Role
 from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.verdict import Thresholds
 from simsvc.index.flat import FlatIndex
-from tests.fakes.embedder import DIMENSION, FakeEmbedder
+from simsvc.ports.generation import generation_id
+from tests.fakes.embedder import DIMENSION, INFO, FakeEmbedder
 from tests.fakes.prompts import HOUR, KEYRING, NOW
 from tests.fakes.record import MemoryRecord
 
@@ -62,45 +66,61 @@ class Core:
 
     def __init__(self, record: MemoryRecord | None = None, permits: int = 100) -> None:
         self.record = record or MemoryRecord()
-        self.index = FlatIndex(DIMENSION)
         self.embedder = FakeEmbedder()
-        self.detector = Detector(RULE, self.index)
+        index = FlatIndex(DIMENSION)
+        self.stages = Stages(
+            Stage(
+                generation_id(INFO), self.record, self.embedder, index, NoSnapshots(),
+                FamilyAssigner(index, FamilyRule(0.85, 0.8, 8)), Detector(RULE, index),
+                Calibration(),
+            )
+        )  # fmt: skip
         self.book = CampaignBook(CampaignRule(0.5, 240 * HOUR), "gen")
         self.threads, self.readers = ThreadPoolExecutor(1), ThreadPoolExecutor(2)
-        assigner = FamilyAssigner(self.index, FamilyRule(0.85, 0.8, 8))
         self.dissector = Dissector(KEYRING, FrameRule())
-        committer = Committer(
-            self.record, self.index, assigner, self.detector, self.book, self.dissector,
-            shadow=False,
-        )  # fmt: skip
+        committer = Committer(self.stages, self.book, self.dissector, shadow=False)
         self.writer = Writer(committer, self.threads, 64)
         self.admission = Admission(permits)
         self.clock = FixedClock()
         sealer = TokenSealer(b"s" * 32)
         self.ingest = Ingest(
-            self.record, self.embedder, self.writer, self.admission, self.dissector, KEYRING,
-            self.clock,
+            self.stages, self.writer, self.admission, self.dissector, KEYRING, self.clock,
             self.readers, keep_raw_ids=False,
         )  # fmt: skip
         self.lookup = Lookup(
-            self.record, self.index, self.embedder, self.writer, KEYRING, sealer, self.clock,
-            self.readers, Admission(8),
+            self.stages, self.writer, KEYRING, sealer, self.clock, self.readers, Admission(8),
         )  # fmt: skip
         self.membership = Membership(self.record, self.book, KEYRING)
         self.feed = CampaignFeed(self.record, self.readers)
         self.casework = Casework(
-            self.record, self.index, self.book, self.membership, self.feed, sealer, self.readers
+            self.stages, self.book, self.membership, self.feed, sealer, self.readers
         )
         self.lifecycle = self.make_lifecycle(NoSnapshots())
         self.running = asyncio.create_task(self.writer.run())
 
     def make_lifecycle(self, snapshots: NoSnapshots, look_share: float = 1.0) -> Lifecycle:
         schedule = Schedule(1, 60, 1, 1, 86400, 3600, look_share)
+        self.stages.serving = replace(self.stages.serving, snapshots=snapshots)
         return Lifecycle(
-            self.record, self.index, snapshots, self.detector, self.book, self.membership,
-            self.writer, self.feed, self.clock, schedule,
+            self.stages, self.book, self.membership, self.writer, self.feed, self.clock, schedule,
             self.dissector, self.readers,
         )  # fmt: skip
+
+    @property
+    def index(self) -> FlatIndex:
+        return self.stages.serving.index
+
+    @index.setter
+    def index(self, index: FlatIndex) -> None:
+        self.stages.serving = replace(self.stages.serving, index=index)
+
+    @property
+    def detector(self) -> Detector:
+        return self.stages.serving.detector
+
+    @detector.setter
+    def detector(self, detector: Detector) -> None:
+        self.stages.serving = replace(self.stages.serving, detector=detector)
 
     async def stop(self) -> None:
         self.writer.close()

@@ -37,7 +37,7 @@ class World:
         return [p.family for p in self.send(vectors, batch)]
 
     def _send(self, vectors: Vectors) -> list[Placement]:
-        placements = self.assigner.place(vectors, self.seq)
+        placements = self.assigner.place(vectors, range(self.seq, self.seq + len(vectors)))
         entries = [(self.seq + i, 1, 0, 0, p.family) for i, p in enumerate(placements)]
         self.index.add(np.array(entries, dtype=ROW_DTYPE), vectors)
         self.seq += len(vectors)
@@ -100,7 +100,10 @@ def test_a_family_outlives_its_leader() -> None:
     world = World()
     world.send(at_angles(0))
     members = at_angles(*[1] * 10)
-    entries = [(2 + i, 1, 0, 100, p.family) for i, p in enumerate(world.assigner.place(members, 2))]
+    entries = [
+        (2 + i, 1, 0, 100, p.family)
+        for i, p in enumerate(world.assigner.place(members, range(2, 2 + len(members))))
+    ]
     world.index.add(np.array(entries, dtype=ROW_DTYPE), members)
     world.seq = 12
     world.index.drop_before(50)  # the leader was observed at 0

@@ -141,7 +141,7 @@ async def test_a_feed_has_many_followers(core: Core) -> None:
 
 async def test_a_probe_finds_the_record_writable_again(core: Core) -> None:
     core.writer.writable = False
-    probe = asyncio.create_task(WriteProbe(core.record, core.writer, 0.001).run())
+    probe = asyncio.create_task(WriteProbe(core.stages, core.writer, 0.001).run())
     for _ in range(2000):
         if core.writer.writable:
             break

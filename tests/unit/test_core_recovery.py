@@ -165,8 +165,8 @@ async def test_a_snapshot_that_fails_stops_nothing(core: Core) -> None:
 
             return write
 
-    assert await core.make_lifecycle(Full()).snapshot() == 7
     assert await core.lifecycle.snapshot() == 0
+    assert await core.make_lifecycle(Full()).snapshot() == 7
 
 
 async def test_the_recurring_jobs_survive_a_full_disk(

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simsvc.core.status import Status
-from simsvc.domain.calibration import Calibration
 from simsvc.domain.validation import Limits
 from simsvc.index.flat import FlatIndex
-from tests.fakes.embedder import DIMENSION, INFO
-from tests.unit.helpers import Core, NoSnapshots, prompt
+from tests.fakes.embedder import DIMENSION
+from tests.unit.helpers import Core, prompt
 
 
 @pytest.fixture
@@ -23,8 +22,7 @@ async def core() -> AsyncIterator[Core]:
 
 def status(core: Core, recorded: int = 0) -> Status:
     return Status(
-        "1.2", INFO, Limits(), core.index, NoSnapshots(), core.writer, core.detector, core.book,
-        recorded, Calibration(), shadow=True,
+        "1.2", Limits(), core.stages, core.writer, core.book, recorded, shadow=True,
     )  # fmt: skip
 
 

@@ -1,0 +1,46 @@
+"""Texts embedded for every generation that wants their vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simsvc.core.stage import Stages
+from simsvc.ports.embedder import Embedding, Priority
+
+# One text's embeddings by generation.
+Embeddings = Mapping[str, Embedding]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An embedding that the record holds, and the generation it is of."""
+
+    generation: str
+    embedding: Embedding
+
+
+async def embed_for(
+    stages: Stages, texts: Mapping[bytes, str], known: Mapping[bytes, Known], priority: Priority
+) -> dict[bytes, Embeddings]:
+    """Return the embeddings of texts, by their hashes, of the generations that there are now.
+
+    What is `known` is not made again.
+    """
+    made: dict[bytes, dict[str, Embedding]] = {key: {} for key in texts}
+    for stage in list(stages):
+        held = {k: v.embedding for k, v in known.items() if v.generation == stage.generation}
+        missing = {key: text for key, text in texts.items() if key not in held}
+        fresh = await stage.embedder.embed(list(missing.values()), priority)
+        held |= {key: as_stored(one) for key, one in zip(missing, fresh, strict=True)}
+        for key, embeddings in made.items():
+            embeddings[stage.generation] = held[key]
+    return dict(made)
+
+
+def as_stored(embedding: Embedding) -> Embedding:
+    """Round to the record's fp16, so that a replay works with the very same numbers."""
+    rounded = embedding.vector.astype(np.float16).astype(np.float32)
+    return replace(embedding, vector=rounded)
