@@ -42,9 +42,9 @@ from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.keys import keyring, token_key
 from simsvc.ports.embedder import Embedder, ModelInfo
-from simsvc.ports.generation import generation_id
+from simsvc.ports.generation import Generation, generation_id
 from simsvc.ports.index import VectorIndex
-from simsvc.record.open import open_record
+from simsvc.record.open import model_location, open_database, serving_settings
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 from simsvc.threads import Threads, cores
@@ -83,14 +83,15 @@ def build_service(settings: Settings) -> Service:
     """Load the model, open the record and wire all parts. Call on the event loop."""
     # Looks and searches have a thread each; one that takes all cores would starve the model.
     threadpool_limits(1, "blas")
+    database = open_database(settings)
+    settings = serving_settings(settings, database)
     engine = make_engine(settings)
     batcher = _batcher(settings, engine)
-    model = engine.info
-    record = open_record(settings, model)
+    record = database.claim(engine.info, model_location(settings.model))
     threads = Threads.start(settings.search_threads)
-    index = make_index(settings, model, threads.sealing, threads.helpers)
+    index = make_index(settings, record.generation, threads.sealing, threads.helpers)
     stages = Stages(make_stage(settings, record, batcher, index))
-    book = make_campaign_book(settings, model)
+    book = make_campaign_book(settings, engine.info)
     ring, clock = keyring(settings), SystemClock()
     membership = Membership(record, book, ring)
     dissector = Dissector(ring, FrameRule())
@@ -134,7 +135,7 @@ def make_stage(
     """Return the generation of a record and its parts, which have seen nothing yet."""
     calibration = record.calibration() or Calibration()
     return Stage(
-        generation=generation_id(embedder.info),
+        generation=record.generation.generation_id,
         record=record,
         embedder=embedder,
         index=index,
@@ -198,9 +199,12 @@ def _batcher(settings: Settings, engine: Engine) -> Batcher:
 
 
 def make_index(
-    settings: Settings, model: ModelInfo, sealing: Executor, helpers: Executor | None = None
+    settings: Settings,
+    generation: Generation,
+    sealing: Executor,
+    helpers: Executor | None = None,
 ) -> SegmentedIndex:
-    """Return the index of the settings, empty until it is restored."""
+    """Return a generation's index with the settings' parameters, empty until it is restored."""
     rule = SegmentRule(
         bucket=int(settings.segment_span * MICROSECONDS),
         size=settings.segment_prompts,
@@ -211,9 +215,9 @@ def make_index(
         hot=2 * settings.segment_prompts,
         threads=cores(),
     )
-    generation = generation_id(model)
-    store = SnapshotStore(settings.data_dir / "index" / generation, generation)
-    return SegmentedIndex(model.dimension, rule, store, sealing, helpers)
+    name = generation.generation_id
+    store = SnapshotStore(settings.data_dir / "index" / name, name)
+    return SegmentedIndex(generation.model.dimension, rule, store, sealing, helpers)
 
 
 def make_family_assigner(settings: Settings, index: VectorIndex) -> FamilyAssigner:

@@ -1,11 +1,15 @@
-"""The name of a generation: everything that decides whether two vectors may be compared."""
+"""Generations: everything that decides whether two vectors may be compared, and their catalogue."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
+from simsvc.domain.campaign import Campaign
+from simsvc.domain.generation import GenerationState, IndexParameters
 from simsvc.ports.embedder import ModelInfo
 
 
@@ -13,5 +17,73 @@ def generation_id(model: ModelInfo) -> str:
     """Return a name that is equal for equal models and preprocessing only."""
     # The folder that a model was loaded from does not change its vectors.
     facts = {key: value for key, value in asdict(model).items() if key != "model"}
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return f"gen-{digest[:16]}"
+    return _named(json.dumps(facts, sort_keys=True))
+
+
+def rebuilt_id(vectors_of: str, index: IndexParameters) -> str:
+    """Return the name of a generation with the vectors of another one and an index of its own."""
+    return _named(f"{vectors_of} {index.to_json()}")
+
+
+def _named(facts: str) -> str:
+    return f"gen-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A model, its vectors and an index over them.
+
+    `vectors_of` is the generation whose vectors and families it uses: itself, unless it has an
+    index alone. `source` is what the setting `model` was, "" where that was not noted. `report` is
+    its ShadowReport as JSON. `created_at` in µs.
+    """
+
+    generation_id: str
+    vectors_of: str
+    source: str
+    model: ModelInfo
+    index: IndexParameters
+    state: GenerationState
+    created_at: int
+    report: str = ""
+
+
+class Catalogue(Protocol):
+    """The generations of a record. Any thread, any process."""
+
+    def serving(self) -> Generation | None:
+        """Return the generation that answers; None in a record that is new."""
+        ...
+
+    def generation(self, generation_id: str) -> Generation | None:
+        """Return a generation."""
+        ...
+
+    def generations(self) -> list[Generation]:
+        """Return all of them, oldest first."""
+        ...
+
+    def add_generation(self, generation: Generation) -> None:
+        """Note a new one, in place of one of the same name that failed or was cancelled."""
+        ...
+
+    def change_state(
+        self, generation_id: str, old: Collection[GenerationState], new: GenerationState
+    ) -> bool:
+        """Move on a generation that is in one of the `old` states; return whether it was."""
+        ...
+
+    def save_report(self, generation_id: str, report: str, calibration: str) -> None:
+        """Keep what was found out about a generation, as JSON."""
+        ...
+
+    def flip(self, generation_id: str, campaigns: Sequence[Campaign]) -> None:
+        """Let a generation answer and retire the other, with campaigns as it sees them, at once.
+
+        Raises LookupError if it is not there to take over.
+        """
+        ...
+
+    def delete_generation(self, generation_id: str) -> None:
+        """Delete a generation, and the vectors that no other one uses."""
+        ...

@@ -225,6 +225,10 @@ class Record(Protocol):
         """Return the items of a set, in an order that stays."""
         ...
 
+    def reference_texts(self, name: str) -> dict[bytes, str | None]:
+        """Return the texts of a set's items by their hashes; None where one cannot be read."""
+        ...
+
     def add_references(
         self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
     ) -> None:

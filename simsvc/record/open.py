@@ -2,16 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
 from simsvc.ports.embedder import ModelInfo
-from simsvc.record.sql import SqlRecord
+from simsvc.ports.generation import Generation
+from simsvc.record.catalogue import SqlCatalogue
+from simsvc.record.engine import open_engine
+from simsvc.record.sql import OtherGenerationError, SqlRecord, claim
 from simsvc.record.text import EncryptedText, NoText, PlainText, TextCodec
 from simsvc.settings import Settings, decode_key
 
 
-def open_record(settings: Settings, model: ModelInfo) -> SqlRecord:
-    """Open the record for the vectors of this model, with its schema up to date."""
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A record of which it is not known yet which model answers."""
+
+    engine: Engine
+    codec: TextCodec
+
+    @property
+    def catalogue(self) -> SqlCatalogue:
+        """Return its generations."""
+        return SqlCatalogue(self.engine)
+
+    def claim(self, model: ModelInfo, source: str) -> SqlRecord:
+        """Return the record for this model, which a new one is made for. See `claim`."""
+        return SqlRecord(self.engine, claim(self.engine, model, source), self.codec)
+
+    def record(self, generation: Generation) -> SqlRecord:
+        """Return the record as a generation sees it."""
+        return SqlRecord(self.engine, generation, self.codec)
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the record with its schema up to date."""
     url = settings.record_url or f"sqlite:///{settings.data_dir / 'record.db'}"
-    return SqlRecord.open(url, model, text_codec(settings), settings.record_busy)
+    return Database(open_engine(url, settings.record_busy), text_codec(settings))
+
+
+def open_record(settings: Settings, model: ModelInfo) -> SqlRecord:
+    """Open the record for the vectors of this model."""
+    return open_database(settings).claim(model, model_location(settings.model))
+
+
+def model_location(model: str) -> str:
+    """Return a model's setting so that it means the same from any folder."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.is_dir() else model
+
+
+def settings_of(settings: Settings, generation: Generation) -> Settings:
+    """Return the settings with the model and the index parameters of a generation.
+
+    What the catalogue does not say is as it is set.
+    """
+    chosen = generation.index.chosen()
+    if generation.source and generation.source != model_location(settings.model):
+        chosen |= {
+            "model": generation.source,
+            "model_sha256": "",
+            "model_dtype": generation.model.dtype,
+            "max_windows": generation.model.max_windows,
+        }
+    return settings.model_copy(update=chosen)
+
+
+def serving_settings(settings: Settings, database: Database) -> Settings:
+    """Return the settings with what the record says about the generation that answers.
+
+    Raises OtherGenerationError if the model that is set never was one of the record's.
+    """
+    catalogue = database.catalogue
+    serving = catalogue.serving()
+    if serving is None:
+        return settings
+    known = {g.source for g in catalogue.generations()}
+    if "" not in known and model_location(settings.model) not in known:
+        raise OtherGenerationError(
+            f"the record was made with {serving.model.model} ({serving.generation_id}), not "
+            f"{Path(settings.model).name}; set the former model, reindex to this one, or set "
+            "another data_dir"
+        )
+    return settings_of(settings, serving)
 
 
 def text_codec(settings: Settings) -> TextCodec:

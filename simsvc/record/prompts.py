@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,12 @@ from simsvc.record import tables
 from simsvc.record.engine import writing
 from simsvc.record.rows import (
     embedding_of,
+    embedding_values,
     outcome_of,
     prompt_values,
     recorded_of,
     trace_of,
     vector_of,
-    vector_values,
 )
 from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import TextCodec
@@ -32,23 +33,34 @@ _SEQ = "seq"
 _TRACE = ("frame", "origin", "shingles", "framed", "prefix_hash", "state_hash")
 
 
+@dataclass(slots=True)
+class _Seqs:
+    """The next seq; the generations of a record share it."""
+
+    next: int
+
+
 class PromptStore(Store):
     """The part of the record that holds prompts."""
 
     def __init__(self, engine: Engine, generation_id: str, codec: TextCodec) -> None:
         super().__init__(engine, generation_id, codec)
-        self._next_seq = self._highest_ever() + 1
+        self._seqs = _Seqs(self._highest_ever() + 1)
 
     def allot(self, count: int) -> int:
         """See `Record.allot`."""
-        first = self._next_seq
-        self._next_seq += count
+        first = self._seqs.next
+        self._seqs.next += count
         return first
 
     def append(self, prompts: Sequence[NewPrompt]) -> None:
         """See `Record.append`."""
         rows = [prompt_values(p, self._codec) for p in prompts]
-        vectors = [vector_values(p, self._generation_id) for p in prompts]
+        vectors = [
+            embedding_values(p.outcome.seq, embedding, generation)
+            for p in prompts
+            for generation, embedding in ((self._generation_id, p.embedding), *p.others.items())
+        ]
         with writing(self._engine) as connection:
             connection.execute(insert(tables.prompts), rows)
             connection.execute(insert(tables.vectors), vectors)
@@ -104,11 +116,18 @@ class PromptStore(Store):
     ) -> Iterator[ReplayBatch]:
         """See `Record.replay`."""
         p = tables.prompts.c
-        columns = [p[name] for name in ROW_DTYPE.names or ()]
-        columns += [p.payload_hash, *(p[name] for name in _TRACE)]
-        query: Select[Any] = select(*columns)
+        f, v = tables.families.c, tables.vectors.c
+        placed = and_(f.seq == p.seq, f.generation_id == self._generation_id)
+        source = tables.prompts.outerjoin(tables.families, placed)
+        columns: list[Any] = [p[name] for name in (ROW_DTYPE.names or ())[:-1]]
+        # The last column of a row: where a prompt came when another generation answered, this
+        # one has placed it later.
+        columns += [func.coalesce(f.family, p.family), p.payload_hash]
+        query: Select[Any] = select(*columns, *(p[name] for name in _TRACE))
         if with_vectors:
-            query = self._joined(query.add_columns(tables.vectors.c.vector))
+            on = and_(v.seq == p.seq, v.generation_id == self._generation_id)
+            source, query = source.join(tables.vectors, on), query.add_columns(v.vector)
+        query = query.select_from(source)
         while True:
             page = query.where(p.seq > after, p.seq <= up_to).order_by(p.seq).limit(batch)
             with self._engine.connect() as connection:
@@ -152,6 +171,7 @@ class PromptStore(Store):
         with writing(self._engine) as connection:
             self._note_highest(connection)
             connection.execute(delete(tables.vectors).where(v.seq.in_(old)))
+            connection.execute(delete(tables.families).where(tables.families.c.seq.in_(old)))
             gone = connection.execute(delete(tables.prompts).where(p.observed_at < before))
             return gone.rowcount
 
@@ -168,7 +188,7 @@ class PromptStore(Store):
 
     def _note_highest(self, connection: Connection) -> None:
         """Keep the highest seq beyond the deletion of its prompt."""
-        values = {"value": self._next_seq - 1}
+        values = {"value": self._seqs.next - 1}
         done = connection.execute(
             update(tables.counters).where(tables.counters.c.name == _SEQ).values(values)
         )

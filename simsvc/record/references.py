@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, insert, select
 
 from simsvc.domain.chunks import chunks
+from simsvc.domain.prompt import Message, Role
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
 from simsvc.record import tables
 from simsvc.record.engine import writing
 from simsvc.record.rows import vector_of
 from simsvc.record.store import PARAMETERS, Store
+from simsvc.record.text import StoredText
 
 
 class ReferenceStore(Store):
@@ -61,11 +63,33 @@ class ReferenceStore(Store):
                     "hash": item.hash,
                     "vector": item.vector.astype("<f2").tobytes(),
                     "shingles": item.shingles,
+                    **self._text_values(item),
                 }
                 for item in new.values()
             ]
             if rows:
                 connection.execute(insert(i), rows)
+
+    def reference_texts(self, name: str) -> dict[bytes, str | None]:
+        """See `Record.reference_texts`."""
+        i = tables.reference_items.c
+        query = select(i.hash, i.text_key_id, i.text).where(
+            i.name == name, i.generation_id == self._generation_id
+        )
+        found: dict[bytes, str | None] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query.order_by(i.hash)):
+                stored = StoredText(row.text_key_id, row.text)
+                messages, _ = self._codec.decode(_row_of(row.hash), stored)
+                found[bytes(row.hash)] = messages[0].content if messages else None
+        return found
+
+    def _text_values(self, item: ReferenceItem) -> dict[str, object]:
+        if item.text is None:
+            return {"text_key_id": None, "text": None}
+        message = Message(Role.USER, item.text)
+        stored = self._codec.encode(_row_of(item.hash), (message,))
+        return {"text_key_id": stored.key_id, "text": stored.data}
 
     def delete_references(self, name: str) -> bool:
         """See `Record.delete_references`."""
@@ -73,3 +97,8 @@ class ReferenceStore(Store):
         with writing(self._engine) as connection:
             connection.execute(delete(i).where(i.c.name == name))
             return bool(connection.execute(delete(s).where(s.c.name == name)).rowcount)
+
+
+def _row_of(value: bytes) -> int:
+    """Return what an item's text is bound to: below 0, where no prompt's seq is."""
+    return -1 - int.from_bytes(value[:7], "big")

@@ -53,6 +53,7 @@ def prompt_values(new: NewPrompt, codec: TextCodec) -> Values:
         "origin": new.trace.origin,
         "shingles": new.trace.shingles,
         "framed": new.trace.framed,
+        "cuts": new.cuts,
         "family": new.family,
         "nearest_similarity": new.outcome.nearest_similarity,
         "family_accounts": new.outcome.family_accounts,
@@ -60,15 +61,15 @@ def prompt_values(new: NewPrompt, codec: TextCodec) -> Values:
     }
 
 
-def vector_values(new: NewPrompt, generation_id: str) -> Values:
+def embedding_values(seq: int, embedding: Embedding, generation_id: str) -> Values:
     """Return a row of `vectors`."""
     return {
         "generation_id": generation_id,
-        "seq": new.outcome.seq,
-        "vector": new.embedding.vector.astype("<f2").tobytes(),
-        "tokens": new.embedding.tokens,
-        "windows": new.embedding.windows,
-        "capped": new.embedding.capped,
+        "seq": seq,
+        "vector": embedding.vector.astype("<f2").tobytes(),
+        "tokens": embedding.tokens,
+        "windows": embedding.windows,
+        "capped": embedding.capped,
     }
 
 

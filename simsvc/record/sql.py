@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import copy
+import time
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, select, update
 
 from simsvc.domain.calibration import Calibration
 from simsvc.domain.errors import SimsvcError
+from simsvc.domain.generation import GenerationState, IndexParameters
 from simsvc.ports.embedder import ModelInfo
-from simsvc.ports.generation import generation_id
+from simsvc.ports.generation import Generation, generation_id
 from simsvc.record import tables
 from simsvc.record.campaigns import CampaignStore
+from simsvc.record.catalogue import SqlCatalogue, insert_generation, serving_in
 from simsvc.record.engine import open_engine, writing
+from simsvc.record.jobs import SqlJobs
 from simsvc.record.owners import OwnerStore
 from simsvc.record.prompts import PromptStore
 from simsvc.record.references import ReferenceStore
+from simsvc.record.sources import SourceStore
 from simsvc.record.text import TextCodec
 
 
 class OtherGenerationError(SimsvcError):
-    """The record holds vectors of another model: they must not be compared with this one's."""
+    """The record answers with vectors of another model: they must not be compared with this one's."""
 
 
-class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore):
-    """All parts of the record over one engine."""
+class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceStore):
+    """All parts of the record over one engine, as one generation sees them."""
 
-    def __init__(self, engine: Engine, generation: str, codec: TextCodec) -> None:
-        super().__init__(engine, generation, codec)
+    def __init__(self, engine: Engine, generation: Generation, codec: TextCodec) -> None:
+        super().__init__(engine, generation.vectors_of, codec)
+        self.generation = generation
+        self.catalogue = SqlCatalogue(engine)
+        self.jobs = SqlJobs(engine)
 
     @classmethod
     def open(cls, url: str, model: ModelInfo, codec: TextCodec, busy: float = 10.0) -> SqlRecord:
@@ -36,21 +44,27 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore):
         A write waits up to `busy` seconds for another process's lock.
         """
         engine = open_engine(url, busy)
-        _claim(engine, model)
-        return cls(engine, generation_id(model), codec)
+        return cls(engine, claim(engine, model), codec)
+
+    def of(self, generation: Generation) -> SqlRecord:
+        """Return the same record as another generation sees it; seqs and owners are shared."""
+        other = copy.copy(self)
+        other.generation = generation
+        other._generation_id = generation.vectors_of
+        return other
 
     def calibration(self) -> Calibration | None:
         """Return the generation's calibration; None if it has none."""
         table = tables.generations.c
-        query = select(table.calibration).where(table.generation_id == self._generation_id)
+        mine = table.generation_id == self.generation.generation_id
         with self._engine.connect() as connection:
-            text = connection.execute(query).scalar_one()
+            text = connection.execute(select(table.calibration).where(mine)).scalar_one()
         return Calibration.from_json(text) if text else None
 
     def save_calibration(self, calibration: Calibration) -> None:
         """Store the generation's calibration; a server takes it over when it starts."""
         table = tables.generations
-        where = table.c.generation_id == self._generation_id
+        where = table.c.generation_id == self.generation.generation_id
         with writing(self._engine) as connection:
             connection.execute(update(table).where(where).values(calibration=calibration.to_json()))
 
@@ -59,20 +73,23 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore):
         self._engine.dispose()
 
 
-def _claim(engine: Engine, model: ModelInfo) -> None:
-    """Note the generation in a new record; refuse a record of another one."""
-    table, this = tables.generations, generation_id(model)
-    used = tables.vectors.c.generation_id
+def claim(engine: Engine, model: ModelInfo, source: str = "") -> Generation:
+    """Return the generation that answers, in a new record the first one of this model.
+
+    `source` is where the model is loaded from. OtherGenerationError if it is of another model.
+    """
     with writing(engine) as connection:
-        # Two ranges of the primary key: "not equal" would read the whole table.
-        for others in (used < this, used > this):
-            other = connection.execute(select(used).where(others).limit(1)).scalar()
-            if other is not None:
-                name = select(table.c.model).where(table.c.generation_id == other)
-                raise OtherGenerationError(
-                    f"the record was made with {connection.execute(name).scalar()} ({other}), "
-                    f"not {model.model} ({this}); set the former model or another data_dir"
-                )
-        known = select(table.c.generation_id).where(table.c.generation_id == this)
-        if connection.execute(known).first() is None:
-            connection.execute(insert(table).values(generation_id=this, **asdict(model)))
+        serving, this = serving_in(connection), generation_id(model)
+        if serving is not None and serving.vectors_of != this:
+            raise OtherGenerationError(
+                f"the record was made with {serving.model.model} ({serving.vectors_of}), "
+                f"not {model.model} ({this}); set the former model, reindex to this one, or set "
+                "another data_dir"
+            )
+        if serving is None:
+            now = time.time_ns() // 1000
+            serving = Generation(
+                this, this, source, model, IndexParameters(), GenerationState.SERVING, now
+            )
+            insert_generation(connection, serving)
+    return serving

@@ -46,6 +46,12 @@ generations = Table(
     Column("dtype", String(16), nullable=False),
     Column("lexical", String(64), nullable=False),
     Column("calibration", Text, nullable=False, server_default=""),
+    Column("vectors_of", String(64), nullable=False, server_default=""),
+    Column("source", Text, nullable=False, server_default=""),
+    Column("index_parameters", Text, nullable=False, server_default=""),
+    Column("state", Integer, nullable=False, server_default="3"),
+    Column("created_at", BigInteger, nullable=False, server_default="0"),
+    Column("report", Text, nullable=False, server_default=""),
 )
 
 # `counters` outlive purges: a seq is never given twice.
@@ -114,6 +120,7 @@ prompts = Table(
     Column("origin", BigInteger, nullable=False, server_default="0"),
     Column("shingles", LargeBinary, nullable=False, server_default=""),
     Column("framed", LargeBinary, nullable=False, server_default=""),
+    Column("cuts", LargeBinary, nullable=False, server_default=""),
     UniqueConstraint("request_id"),
     Index(None, "account", "observed_at"),
     Index(None, "payload_hash"),
@@ -129,6 +136,49 @@ vectors = Table(
     Column("tokens", Integer, nullable=False),
     Column("windows", Integer, nullable=False),
     Column("capped", Boolean, nullable=False),
+)
+
+# Families of prompts that came when another generation answered; of all others, `prompts` has them.
+families = Table(
+    "families",
+    metadata,
+    Column("generation_id", String(64), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("family", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("generation_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("up_to", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("indexed", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("cancel", Boolean, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+ranges = Table(
+    "ranges",
+    metadata,
+    Column("job_id", ForeignKey(jobs.c.job_id), primary_key=True),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("prompts", Integer, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger, nullable=False),
 )
 
 campaigns = Table(
@@ -181,6 +231,8 @@ reference_items = Table(
     Column("hash", LargeBinary(16), primary_key=True),
     Column("vector", LargeBinary, nullable=False),
     Column("shingles", LargeBinary, nullable=False),
+    Column("text_key_id", String(64), nullable=True),
+    Column("text", LargeBinary, nullable=True),
 )
 
 lookups = Table(
