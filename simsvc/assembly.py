@@ -85,6 +85,7 @@ def build_service(settings: Settings) -> Service:
     batcher = _batcher(settings, engine)
     model = engine.info
     record = open_record(settings, model)
+    record.claim_writer()
     threads = Threads.start(settings.search_threads)
     index = make_index(settings, model, threads.sealing, threads.helpers)
     calibration = record.calibration() or Calibration()

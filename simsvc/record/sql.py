@@ -11,8 +11,9 @@ from simsvc.domain.errors import SimsvcError
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import generation_id
 from simsvc.record import tables
+from simsvc.record.backend import backend_of
 from simsvc.record.campaigns import CampaignStore
-from simsvc.record.engine import open_engine, writing
+from simsvc.record.engine import open_engine, opening, reading, writing
 from simsvc.record.owners import OwnerStore
 from simsvc.record.prompts import PromptStore
 from simsvc.record.references import ReferenceStore
@@ -39,11 +40,20 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore):
         _claim(engine, model)
         return cls(engine, generation_id(model), codec)
 
+    def claim_writer(self) -> None:
+        """Become the one server that writes. RecordNotOpenedError if there is another.
+
+        A batch job does without: it runs beside a server.
+        """
+        backend_of(self._engine).claim(self._engine)
+        # Another server may have written until it let go.
+        self._next_seq = self._highest_ever() + 1
+
     def calibration(self) -> Calibration | None:
         """Return the generation's calibration; None if it has none."""
         table = tables.generations.c
         query = select(table.calibration).where(table.generation_id == self._generation_id)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             text = connection.execute(query).scalar_one()
         return Calibration.from_json(text) if text else None
 
@@ -56,6 +66,7 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore):
 
     def close(self) -> None:
         """See `Record.close`."""
+        backend_of(self._engine).release()
         self._engine.dispose()
 
 
@@ -63,7 +74,8 @@ def _claim(engine: Engine, model: ModelInfo) -> None:
     """Note the generation in a new record; refuse a record of another one."""
     table, this = tables.generations, generation_id(model)
     used = tables.vectors.c.generation_id
-    with writing(engine) as connection:
+    # Two that open a new record at once must not both note it.
+    with opening(engine), backend_of(engine).changing_schema(engine) as connection:
         # Two ranges of the primary key: "not equal" would read the whole table.
         for others in (used < this, used > this):
             other = connection.execute(select(used).where(others).limit(1)).scalar()

@@ -15,9 +15,11 @@ from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import Message, Role
 from simsvc.ports.record import LookupAudit
 from simsvc.record import tables
+from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError, SqlRecord
 from tests.contract.support import (
     BOTH_RING,
+    CODECS,
     HARD_TEXTS,
     NEW_RING,
     disk,
@@ -261,7 +263,28 @@ def test_a_model_that_was_noted_but_never_used_is_refused(tmp_path: Path) -> Non
         open_sql(tmp_path)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://h/d"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_record_that_is_no_file_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="record"):
-        SqlRecord.open(url, INFO, None)  # type: ignore[arg-type]
+    with pytest.raises(RecordNotOpenedError, match="needs a file"):
+        SqlRecord.open(url, INFO, CODECS["plain"])
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "postgresql+asyncpg://u:secret@h/d", "secret"])
+def test_another_database_is_refused(url: str) -> None:
+    with pytest.raises(RecordNotOpenedError, match="record") as caught:
+        SqlRecord.open(url, INFO, CODECS["plain"])
+    assert "secret" not in str(caught.value)
+
+
+def test_a_second_writer_of_one_file_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+    first, second = open_sql(tmp_path), open_sql(tmp_path)
+    first.claim_writer()
+    with pytest.raises(RecordNotOpenedError, match="another server writes to"):
+        second.claim_writer()
+    # A job, which claims nothing, goes on.
+    [new] = fill(first, ["a"])
+    assert second.prompts([new.outcome.seq])
+    first.close()
+    second.claim_writer()
+    assert second.allot(1) == new.outcome.seq + 1
+    second.close()
