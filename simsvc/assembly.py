@@ -42,7 +42,7 @@ from simsvc.index.segmented import SegmentedIndex, SegmentRule
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.keys import keyring, token_key
 from simsvc.ports.embedder import Embedder, ModelInfo
-from simsvc.ports.generation import Generation, generation_id
+from simsvc.ports.generation import generation_id
 from simsvc.ports.index import VectorIndex
 from simsvc.record.open import model_location, open_database, serving_settings
 from simsvc.record.sql import SqlRecord
@@ -88,8 +88,11 @@ def build_service(settings: Settings) -> Service:
     engine = make_engine(settings)
     batcher = _batcher(settings, engine)
     record = database.claim(engine.info, model_location(settings.model))
+    record.claim_writer()
     threads = Threads.start(settings.search_threads)
-    index = make_index(settings, record.generation, threads.sealing, threads.helpers)
+    index = make_index(
+        settings, engine.info, threads.sealing, threads.helpers, record.generation.generation_id
+    )
     stages = Stages(make_stage(settings, record, batcher, index))
     book = make_campaign_book(settings, engine.info)
     ring, clock = keyring(settings), SystemClock()
@@ -200,11 +203,15 @@ def _batcher(settings: Settings, engine: Engine) -> Batcher:
 
 def make_index(
     settings: Settings,
-    generation: Generation,
+    model: ModelInfo,
     sealing: Executor,
     helpers: Executor | None = None,
+    generation: str = "",
 ) -> SegmentedIndex:
-    """Return a generation's index with the settings' parameters, empty until it is restored."""
+    """Return the index of the settings for a generation, the model's own where none is named.
+
+    It is empty until it is restored.
+    """
     rule = SegmentRule(
         bucket=int(settings.segment_span * MICROSECONDS),
         size=settings.segment_prompts,
@@ -215,9 +222,9 @@ def make_index(
         hot=2 * settings.segment_prompts,
         threads=cores(),
     )
-    name = generation.generation_id
+    name = generation or generation_id(model)
     store = SnapshotStore(settings.data_dir / "index" / name, name)
-    return SegmentedIndex(generation.model.dimension, rule, store, sealing, helpers)
+    return SegmentedIndex(model.dimension, rule, store, sealing, helpers)
 
 
 def make_family_assigner(settings: Settings, index: VectorIndex) -> FamilyAssigner:

@@ -14,6 +14,7 @@ from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
 from simsvc.core.lifecycle import WriteProbe
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
+from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError
 from simsvc.rpc.address import AddressTakenError
 from simsvc.rpc.campaigns import CampaignServicer
@@ -41,6 +42,7 @@ _START_ERRORS = (
     AddressTakenError,
     ModelNotFoundError,
     OtherGenerationError,
+    RecordNotOpenedError,
     TracingExtraMissingError,
     WrongWeightsError,
 )

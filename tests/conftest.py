@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
+from tests.postgres import Databases, a_server
 from tests.process import ServerProcess
 
 # As `simsvc serve` does, before anything loads torch.
@@ -26,3 +27,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def channel(address: str) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(address) as channel:
         yield channel
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """A PostgreSQL server to make databases in."""
+    with a_server() as server:
+        made = Databases(server)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def postgres_url(databases: Databases) -> Iterator[str]:
+    """The URL of an empty record in PostgreSQL."""
+    url = databases.make()
+    yield url
+    databases.drop(url)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Member
 from simsvc.ports.record import LookupAudit
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 from simsvc.record.rows import campaign_body, campaign_of, event_of, member_of, member_values
 from simsvc.record.store import Store
 
@@ -33,7 +33,7 @@ class CampaignStore(Store):
         if state is not None:
             query = query.where(c.state == state)
         members: dict[str, dict[int, Member]] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(query).all()
             for row in connection.execute(select(m)):
                 members.setdefault(row.campaign_id, {})[row.account] = member_of(row)
@@ -43,7 +43,7 @@ class CampaignStore(Store):
         """See `Record.campaign_events`."""
         table = tables.campaign_events
         query = select(table).where(table.c.position > after).order_by(table.c.position)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [event_of(row) for row in connection.execute(query.limit(limit))]
 
     def append_audit(self, entries: Sequence[LookupAudit]) -> None:

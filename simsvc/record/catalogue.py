@@ -13,7 +13,7 @@ from simsvc.domain.generation import GenerationState, IndexParameters
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 from simsvc.record.rows import campaign_body
 
 # Vectors deleted in one transaction: others write meanwhile.
@@ -29,13 +29,13 @@ class SqlCatalogue:
 
     def serving(self) -> Generation | None:
         """See `Catalogue.serving`."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return serving_in(connection)
 
     def generation(self, generation_id: str) -> Generation | None:
         """See `Catalogue.generation`."""
         table = tables.generations
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             query = select(table).where(table.c.generation_id == generation_id)
             row = connection.execute(query).one_or_none()
         return _generation(row) if row is not None else None
@@ -44,7 +44,7 @@ class SqlCatalogue:
         """See `Catalogue.generations`."""
         table = tables.generations
         query = select(table).order_by(table.c.created_at, table.c.generation_id)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [_generation(row) for row in connection.execute(query)]
 
     def add_generation(self, generation: Generation) -> None:

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from simsvc.domain.errors import UnavailableError
+from simsvc.record.backend import Backend, RecordNotOpenedError, attach, backend_of
+from simsvc.record.postgres import PostgresBackend
+from simsvc.record.sqlite import SqliteBackend
 
 
 def open_engine(url: str, busy: float) -> Engine:
     """Connect to the record and bring its schema up to date; wait `busy` seconds for locks."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise ValueError(
-            f"the record cannot lie in {parsed.get_backend_name()} yet, only in sqlite"
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise ValueError("the record needs a file: acknowledged means on disk")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin)
-    migrate(engine)
+    backend = _backend(url, busy)
+    engine = attach(backend.make_engine(), backend)
+    try:
+        with opening(engine):
+            migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+@contextmanager
+def opening(engine: Engine) -> Iterator[None]:
+    """Turn the database's failures into RecordNotOpenedError, for whoever starts the server."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not backend_of(engine).is_unavailable(error):
+            raise
+        raise RecordNotOpenedError(f"the record cannot be opened: {error.orig}") from error
 
 
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database has not seen."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
+    with backend_of(engine).changing_schema(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -45,31 +54,40 @@ def migrate(engine: Engine) -> None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that is durable when it ends; UnavailableError if it cannot be."""
+    backend = backend_of(engine)
+    with _failing(backend, "written"), backend.transaction(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a connection whose statements all see one moment; UnavailableError if it fails."""
+    with _failing(backend_of(engine), "read"), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def _failing(backend: Backend, done: str) -> Iterator[None]:
     try:
-        with engine.begin() as connection:
-            yield connection
-    except IntegrityError:
-        # A mistake of ours, not of the disk: the same write would fail again.
-        raise
-    except OperationalError as error:
-        raise UnavailableError(f"the record cannot be written: {error.orig}") from error
+        yield
     except DBAPIError as error:
-        # A full disk and a read-only file come under other names from some drivers.
-        if error.connection_invalidated or isinstance(error.orig, sqlite3.DatabaseError):
-            raise UnavailableError(f"the record cannot be written: {error.orig}") from error
-        raise
+        # All else is a mistake of ours, not of the database: it would fail again.
+        if not backend.is_unavailable(error):
+            raise
+        raise UnavailableError(f"the record cannot be {done}: {backend.reason(error)}") from error
+    except PoolTimeoutError as error:
+        raise UnavailableError(f"the record cannot be {done}: no connection is free") from error
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    # The driver's own BEGIN comes too late for a read and its write to be one transaction.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # NORMAL may lose the last commits when the power fails: acknowledged means on disk.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+def _backend(url: str, busy: float) -> Backend:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # Its own message holds the URL, and that may hold a password.
+        raise RecordNotOpenedError("the record's URL is not one of SQLAlchemy") from error
+    name = parsed.get_backend_name()
+    if name == "sqlite":
+        return SqliteBackend(parsed, busy)
+    if name == "postgresql":
+        return PostgresBackend(parsed, busy)
+    raise RecordNotOpenedError(f"the record can lie in sqlite or postgresql, not in {name}")

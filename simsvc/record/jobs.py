@@ -11,7 +11,7 @@ from simsvc.domain.generation import Job, JobKind, JobState, Phase, Range
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.ports.jobs import Lease
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 
 _RATE_OVER = 60 * MICROSECONDS
 _TRIES = 16
@@ -122,7 +122,7 @@ class SqlJobs:
         """See `Jobs.unfinished`."""
         table = tables.ranges.c
         query = select(func.count()).where(table.job_id == job_id, table.done_at == 0)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return int(connection.execute(query).scalar_one())
 
     def note_phase(self, job_id: str, phase: Phase, indexed: int, now: int) -> None:
@@ -168,7 +168,7 @@ class SqlJobs:
         )
         query = select(jobs, counts.c.embedded, counts.c.lately, counts.c.newest)
         query = query.outerjoin(counts, counts.c.job_id == jobs.c.job_id).where(which)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             order = query.order_by(jobs.c.created_at.desc(), jobs.c.job_id)
             return [_job(row) for row in connection.execute(order)]
 

@@ -12,7 +12,7 @@ from simsvc.domain.chunks import chunks
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.ports.record import Named, Owner, OwnerKey
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import TextCodec
 
@@ -135,7 +135,7 @@ class OwnerStore(Store):
         """See `Record.account_hashes`."""
         table = tables.account_hashes
         found: dict[int, list[bytes]] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for chunk in chunks(accounts, PARAMETERS):
                 query = select(table.c.account, table.c.hash).where(table.c.account.in_(chunk))
                 for account, value in connection.execute(query):
@@ -158,13 +158,13 @@ class OwnerStore(Store):
 
     def _find(self, kind: _Kind, hashes: Sequence[bytes]) -> int | None:
         query = select(kind.hashes.c[kind.reference]).where(kind.hashes.c.hash.in_(hashes))
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             found: int | None = connection.execute(query).scalars().first()
         return found
 
     def _names(self, kind: _Kind, references: Sequence[int]) -> dict[int, Named]:
         names: dict[int, Named] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for chunk in chunks(references, PARAMETERS):
                 query = select(kind.key, kind.table.c.hash, kind.table.c.raw_id)
                 for reference, value, raw in connection.execute(query.where(kind.key.in_(chunk))):

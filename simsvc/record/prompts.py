@@ -15,7 +15,7 @@ from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import AccountFacts, Answered, NewPrompt, RecordedPrompt, ReplayBatch
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 from simsvc.record.rows import (
     embedding_of,
     embedding_values,
@@ -71,7 +71,7 @@ class PromptStore(Store):
         columns = (p.request_id, p.digest, p.seq, p.nearest_similarity, p.family_accounts)
         query = self._joined(select(*columns, p.campaign_id, v.windows, v.capped))
         found: dict[str, Answered] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for chunk in chunks(request_ids, PARAMETERS):
                 for row in connection.execute(query.where(p.request_id.in_(chunk))):
                     found[row.request_id] = Answered(row.digest, outcome_of(row))
@@ -82,7 +82,7 @@ class PromptStore(Store):
         p, v = tables.prompts.c, tables.vectors.c
         columns = (v.vector, v.tokens, v.windows, v.capped)
         found: dict[bytes, Embedding] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for chunk in chunks(payload_hashes, PARAMETERS):
                 # One prompt a payload: a viral one may have a million.
                 first = select(func.min(p.seq)).where(p.payload_hash.in_(chunk))
@@ -97,7 +97,7 @@ class PromptStore(Store):
         v = tables.vectors.c
         query = self._joined(select(tables.prompts, v.tokens, v.windows, v.capped))
         found: dict[int, RecordedPrompt] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for chunk in chunks(seqs, PARAMETERS):
                 for row in connection.execute(query.where(tables.prompts.c.seq.in_(chunk))):
                     found[row.seq] = recorded_of(row, self._codec)
@@ -107,7 +107,7 @@ class PromptStore(Store):
         """See `Record.vector`."""
         v = tables.vectors.c
         query = select(v.vector).where(v.generation_id == self._generation_id, v.seq == seq)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             data = connection.execute(query).scalar_one_or_none()
         return None if data is None else vector_of(data)
 
@@ -130,7 +130,7 @@ class PromptStore(Store):
         query = query.select_from(source)
         while True:
             page = query.where(p.seq > after, p.seq <= up_to).order_by(p.seq).limit(batch)
-            with self._engine.connect() as connection:
+            with reading(self._engine) as connection:
                 rows = connection.execute(page).all()
             if not rows:
                 return
@@ -139,7 +139,7 @@ class PromptStore(Store):
 
     def last_seq(self) -> int:
         """See `Record.last_seq`."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return connection.execute(select(func.max(tables.prompts.c.seq))).scalar() or 0
 
     def account_facts(self, account: int) -> AccountFacts | None:
@@ -154,7 +154,7 @@ class PromptStore(Store):
         ).where(mine)
         recent = select(p.seq).where(mine).order_by(p.observed_at.desc(), p.seq.desc())
         orgs = select(p.organization).where(mine, p.organization > 0).distinct()
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             first, last, total, distinct = connection.execute(counts).one()
             if not total:
                 return None
@@ -182,7 +182,7 @@ class PromptStore(Store):
 
     def _highest_ever(self) -> int:
         query = select(tables.counters.c.value).where(tables.counters.c.name == _SEQ)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             noted = connection.execute(query).scalar_one_or_none() or 0
         return max(noted, self.last_seq())
 

@@ -10,7 +10,7 @@ from simsvc.domain.chunks import chunks
 from simsvc.domain.prompt import Message, Role
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 from simsvc.record.rows import vector_of
 from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import StoredText
@@ -27,8 +27,9 @@ class ReferenceStore(Store):
         query = select(s.c.name, s.c.kind, s.c.created_at, counts.c["items"]).outerjoin(
             counts, counts.c.name == s.c.name
         )
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(s.c.name)).all()
+        with reading(self._engine) as connection:
+            # Sorted here: how a database sorts depends on its locale.
+            rows = sorted(connection.execute(query).all(), key=lambda row: str(row.name))
         return [
             ReferenceSet(row.name, ReferenceKind(row.kind), row.items or 0, row.created_at)
             for row in rows
@@ -38,7 +39,7 @@ class ReferenceStore(Store):
         """See `Record.reference_items`."""
         i = tables.reference_items
         mine = (i.c.name == name, i.c.generation_id == self._generation_id)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(select(i).where(*mine).order_by(i.c.hash)).all()
         return [ReferenceItem(row.hash, vector_of(row.vector), row.shingles) for row in rows]
 
@@ -77,7 +78,7 @@ class ReferenceStore(Store):
             i.name == name, i.generation_id == self._generation_id
         )
         found: dict[bytes, str | None] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for row in connection.execute(query.order_by(i.hash)):
                 stored = StoredText(row.text_key_id, row.text)
                 messages, _ = self._codec.decode(_row_of(row.hash), stored)

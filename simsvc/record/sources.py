@@ -11,7 +11,7 @@ from simsvc.domain.chunks import chunks
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.jobs import Lease, Source
 from simsvc.record import tables
-from simsvc.record.engine import writing
+from simsvc.record.engine import reading, writing
 from simsvc.record.rows import embedding_values
 from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import StoredText
@@ -31,7 +31,7 @@ class SourceStore(Store):
         )
         while True:
             page = query.where(p.seq > after).order_by(p.seq).limit(_PAGE)
-            with self._engine.connect() as connection:
+            with reading(self._engine) as connection:
                 rows = [(int(seq), int(tokens)) for seq, tokens in connection.execute(page)]
             if not rows:
                 return
@@ -43,7 +43,7 @@ class SourceStore(Store):
         p = tables.prompts.c
         keys = select(p.text_key_id, func.count(), func.min(p.seq)).group_by(p.text_key_id)
         total = 0
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for _, count, seq in connection.execute(keys).all():
                 # One text under a key tells whether the others can be read.
                 one = select(p.text_key_id, p.text).where(p.seq == seq)
@@ -57,7 +57,7 @@ class SourceStore(Store):
         p = tables.prompts.c
         columns = (p.seq, p.payload_hash, p.text_key_id, p.text, p.cuts)
         query = select(*columns).where(p.seq >= first, p.seq <= last).order_by(p.seq)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(query).all()
         found = []
         for row in rows:
@@ -109,7 +109,7 @@ class SourceStore(Store):
             tables.prompts.outerjoin(tables.families, on)
         )
         found: dict[int, int] = {}
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for chunk in chunks(list(seqs), PARAMETERS):
                 found.update(
                     (int(seq), int(family))
@@ -123,7 +123,7 @@ class SourceStore(Store):
         on = and_(v.seq == p.seq, v.generation_id == self._generation_id)
         joined = tables.prompts.outerjoin(tables.vectors, on)
         gap = select(func.min(p.seq)).select_from(joined).where(p.seq > after, v.seq.is_(None))
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             first = connection.execute(gap).scalar()
             below = select(func.max(p.seq))
             query = below if first is None else below.where(p.seq < first)

@@ -13,9 +13,10 @@ from simsvc.domain.generation import GenerationState, IndexParameters
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation, generation_id
 from simsvc.record import tables
+from simsvc.record.backend import backend_of
 from simsvc.record.campaigns import CampaignStore
 from simsvc.record.catalogue import SqlCatalogue, insert_generation, serving_in
-from simsvc.record.engine import open_engine, writing
+from simsvc.record.engine import open_engine, opening, reading, writing
 from simsvc.record.jobs import SqlJobs
 from simsvc.record.owners import OwnerStore
 from simsvc.record.prompts import PromptStore
@@ -53,11 +54,20 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceSt
         other._generation_id = generation.vectors_of
         return other
 
+    def claim_writer(self) -> None:
+        """Become the one server that writes. RecordNotOpenedError if there is another.
+
+        A batch job does without: it runs beside a server.
+        """
+        backend_of(self._engine).claim(self._engine)
+        # Another server may have written until it let go.
+        self._seqs.next = self._highest_ever() + 1
+
     def calibration(self) -> Calibration | None:
         """Return the generation's calibration; None if it has none."""
         table = tables.generations.c
         mine = table.generation_id == self.generation.generation_id
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             text = connection.execute(select(table.calibration).where(mine)).scalar_one()
         return Calibration.from_json(text) if text else None
 
@@ -70,6 +80,7 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceSt
 
     def close(self) -> None:
         """See `Record.close`."""
+        backend_of(self._engine).release()
         self._engine.dispose()
 
 
@@ -78,7 +89,8 @@ def claim(engine: Engine, model: ModelInfo, source: str = "") -> Generation:
 
     `source` is where the model is loaded from. OtherGenerationError if it is of another model.
     """
-    with writing(engine) as connection:
+    # Two that open a new record at once must not both note it.
+    with opening(engine), backend_of(engine).changing_schema(engine) as connection:
         serving, this = serving_in(connection), generation_id(model)
         if serving is not None and serving.vectors_of != this:
             raise OtherGenerationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from simsvc.ports.record import Record
 from simsvc.record.sql import SqlRecord
 from tests.contract.indexes import one_core
-from tests.contract.support import open_sql
+from tests.contract.support import Place, open_sql, sqlite_in
 from tests.fakes.record import MemoryRecord
 
 
@@ -20,18 +21,40 @@ def _one_core() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Each database that a record may lie in, empty."""
+    return _place(request, request.param, tmp_path)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Record]:
     """Each kind of record, empty."""
-    made = MemoryRecord() if request.param == "memory" else open_sql(tmp_path)
+    made: Record = MemoryRecord()
+    if request.param != "memory":
+        made = _place(request, request.param, tmp_path).open()
     yield made
     made.close()
 
 
-@pytest.fixture(params=["memory", "plain", "encrypted"])
+@pytest.fixture(
+    params=["memory", *product(["sqlite", "postgresql"], ["plain", "encrypted"])],
+    ids=lambda param: param if isinstance(param, str) else "-".join(param),
+)
 def text_record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Record]:
     """Each kind of record that can show texts, empty."""
-    made = MemoryRecord() if request.param == "memory" else open_sql(tmp_path, request.param)
+    made: Record = MemoryRecord()
+    if request.param != "memory":
+        kind, codec = request.param
+        made = _place(request, kind, tmp_path).open(codec)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sql_record(place: Place) -> Iterator[SqlRecord]:
+    """The record in each database, empty."""
+    made = place.open()
     yield made
     made.close()
 
@@ -42,3 +65,9 @@ def sqlite_record(tmp_path: Path) -> Iterator[SqlRecord]:
     made = open_sql(tmp_path)
     yield made
     made.close()
+
+
+def _place(request: pytest.FixtureRequest, kind: str, folder: Path) -> Place:
+    if kind == "sqlite":
+        return sqlite_in(folder)
+    return Place(request.getfixturevalue("postgres_url"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.exc import DBAPIError
 
 from simsvc.domain.errors import SimsvcError
@@ -17,6 +17,7 @@ from simsvc.domain.pseudonyms import Keyring
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.record import NewPrompt, Owner, Record
 from simsvc.record.sql import SqlRecord
+from simsvc.record.tables import metadata
 from simsvc.record.text import EncryptedText, NoText, PlainText, TextCodec
 from tests.fakes.embedder import INFO
 from tests.fakes.prompts import NOW, new_prompt, owner_key
@@ -38,16 +39,41 @@ HARD_TEXTS = {
     "beyond the BMP": "👩‍👩‍👧‍👦 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \U0010fffd 🇩🇪",
     "right to left": "\u202bשלום עולם\u202c مرحبا \u200f!",
     "combining": "e\u0301 \u0065\u0301 é Å \u212b",
-    "controls": "null \x00 bell \x07 end",
+    "controls": "bell \x07 escape \x1b delete \x7f end",
     "quotes": "'; DROP TABLE prompts; -- \" \\ %s {x} :y ?",
 }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a SQL record lies."""
+
+    url: str
+
+    @property
+    def kind(self) -> str:
+        """Say which database it is."""
+        return self.url.partition(":")[0].partition("+")[0]
+
+    def open(self, codec: str = "plain", model: ModelInfo = INFO, busy: float = 10.0) -> SqlRecord:
+        """Open the record, as often as one likes."""
+        return SqlRecord.open(self.url, model, CODECS[codec], busy)
+
+    def read_with(self, codec: TextCodec) -> SqlRecord:
+        """Open the record with a codec of other keys."""
+        return SqlRecord.open(self.url, INFO, codec)
+
+
+def sqlite_in(folder: Path) -> Place:
+    """Return the place of a SQLite record in a folder."""
+    return Place(f"sqlite:///{folder / 'record.db'}")
 
 
 def open_sql(
     folder: Path, codec: str = "plain", model: ModelInfo = INFO, busy: float = 10.0
 ) -> SqlRecord:
     """Open the SQLite record that lies in a folder."""
-    return SqlRecord.open(f"sqlite:///{folder / 'record.db'}", model, CODECS[codec], busy)
+    return sqlite_in(folder).open(codec, model, busy)
 
 
 def owner_of(record: Record, account: str, organization: str = "", **how: Any) -> Owner:
@@ -96,3 +122,16 @@ def disk(record: SqlRecord, fault: str) -> Iterator[None]:
 def bytes_on_disk(folder: Path) -> bytes:
     """Return the bytes of all files of a record, the write-ahead log included."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
+
+
+def bytes_of_tables(record: SqlRecord) -> bytes:
+    """Return all that the tables of a record hold, bytes as they are."""
+    with record._engine.connect() as connection:
+        rows = [
+            row
+            for table in metadata.tables.values()
+            for row in connection.execute(select(table)).all()
+        ]
+    return b"\n".join(
+        value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row
+    )

@@ -79,8 +79,8 @@ def test_a_deleted_reference_set_is_gone(record: Record) -> None:
     assert record.reference_items("gsm") == []
 
 
-def test_a_calibration_is_stored_in_the_generation(sqlite_record: SqlRecord) -> None:
-    assert sqlite_record.calibration() is None
+def test_a_calibration_is_stored_in_the_generation(sql_record: SqlRecord) -> None:
+    assert sql_record.calibration() is None
     made = Calibration(Thresholds(labour=5.5), "calibrated", 9000, 300, 3.5, 12, 1, 2, 3)
-    sqlite_record.save_calibration(made)
-    assert sqlite_record.calibration() == made
+    sql_record.save_calibration(made)
+    assert sql_record.calibration() == made

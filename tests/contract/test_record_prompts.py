@@ -80,6 +80,16 @@ def test_every_text_comes_back_unchanged(text_record: Record, text: str) -> None
     assert text_record.organization_names([owner.organization])[owner.organization].raw == text
 
 
+def test_a_nul_in_what_is_serialised_comes_back(text_record: Record) -> None:
+    """Ids and models never hold one (decision 4): there PostgreSQL would refuse it."""
+    text = "null \x00 end"
+    [new] = fill(text_record, ["x"], messages=(Message(Role.USER, text),))
+    odd = new_prompt(text_record.allot(1), new.owner)
+    text_record.append([replace(odd, attributes={text: text})])
+    assert text_record.prompts([1])[1].messages == (Message(Role.USER, text),)
+    assert text_record.prompts([2])[2].attributes == {text: text}
+
+
 def test_a_long_text_comes_back_whole(text_record: Record) -> None:
     long = "𝕏 long\u2028" * 60_000
     [new] = fill(text_record, ["x"], messages=(Message(Role.USER, long),))

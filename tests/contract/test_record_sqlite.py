@@ -3,105 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import Message, Role
-from simsvc.ports.record import LookupAudit
-from simsvc.record import tables
-from simsvc.record.sql import OtherGenerationError, SqlRecord
+from simsvc.record.backend import RecordNotOpenedError
+from simsvc.record.sql import SqlRecord
+from tests.contract.everything import all_of, writes
 from tests.contract.support import (
-    BOTH_RING,
-    HARD_TEXTS,
-    NEW_RING,
+    CODECS,
     disk,
     fill,
     open_sql,
     owner_of,
-    said,
 )
-from tests.contract.test_record_campaigns import campaign, opened
 from tests.fakes.embedder import INFO
-from tests.fakes.prompts import HOUR, NOW, new_prompt, owner_key
+from tests.fakes.prompts import HOUR, NOW, owner_key
 
 FAULTS = ("full", "read-only")
 BIG = Message(Role.USER, "x" * 1_000_000)
-
-
-def all_of(record: SqlRecord) -> list[object]:
-    """Return everything that the record says, comparable."""
-    seqs = range(1, 100)
-    vectors = [record.vector(seq) for seq in seqs]
-    accounts = range(1, 50)
-    return [
-        record.last_seq(),
-        record.prompts(seqs),
-        [None if v is None else v.tobytes() for v in vectors],
-        record.account_names(accounts),
-        record.organization_names(accounts),
-        record.account_hashes(accounts),
-        [record.account_facts(a) for a in accounts],
-        record.campaigns(),
-        record.campaign_events(0, 100),
-    ]
-
-
-def test_a_reopened_record_holds_everything(tmp_path: Path) -> None:
-    first = open_sql(tmp_path)
-    owner = owner_of(first, "a", "org", raw=True)
-    first.append([said(first.allot(1), owner, text) for text in HARD_TEXTS.values()])
-    owner_of(first, "a", ring=BOTH_RING)
-    first.save_campaigns([opened(campaign("a"))])
-    before = all_of(first)
-    first.close()
-    again = open_sql(tmp_path)
-    assert all_of(again) == before
-    assert again.allot(1) == again.last_seq() + 1
-    assert owner_of(again, "a", ring=NEW_RING).account == owner.account
-    again.close()
-
-
-def test_another_reader_sees_what_was_acknowledged(
-    tmp_path: Path, sqlite_record: SqlRecord
-) -> None:
-    other = open_sql(tmp_path)
-    for i in range(3):
-        [new] = fill(sqlite_record, [f"t{i}"])
-        assert set(other.prompts([new.outcome.seq])) == {new.outcome.seq}
-    other.close()
-
-
-def test_a_seq_is_not_given_again_after_a_purge_and_a_restart(tmp_path: Path) -> None:
-    first = open_sql(tmp_path)
-    last = fill(first, ["a", "b", "c"])[-1].outcome.seq
-    first.purge(NOW + HOUR)
-    first.close()
-    again = open_sql(tmp_path)
-    assert again.last_seq() == 0
-    later = again.allot(1)
-    assert later > last
-    # A second purge of nothing must not take the mark back.
-    again.purge(NOW + HOUR)
-    again.close()
-    third = open_sql(tmp_path)
-    assert third.allot(1) > later
-    third.close()
-
-
-def test_look_ups_are_on_disk(tmp_path: Path, sqlite_record: SqlRecord) -> None:
-    entries = [LookupAudit(NOW + i, "anna", "search", f"s{i}\u2028") for i in range(3)]
-    sqlite_record.append_audit(entries)
-    other = open_sql(tmp_path)
-    with other._engine.connect() as connection:
-        rows = connection.execute(select(tables.lookups).order_by(tables.lookups.c.position))
-        assert [LookupAudit(r.at, r.principal, r.action, r.subject) for r in rows] == entries
-    other.close()
 
 
 def test_every_connection_is_durable(sqlite_record: SqlRecord) -> None:
@@ -112,22 +35,6 @@ def test_every_connection_is_durable(sqlite_record: SqlRecord) -> None:
         assert found == wanted
     for connection in connections:
         connection.close()
-
-
-def writes(record: SqlRecord) -> dict[str, Callable[[], object]]:
-    """Return one call of each kind that writes; each needs more room than a page has."""
-    owner = owner_of(record, "known")
-    [seq] = [record.allot(1)]
-    big = new_prompt(seq, owner, messages=(BIG,))
-    audit = LookupAudit(NOW, "p", "a", BIG.content)
-    huge = campaign("a", merged_into=BIG.content)
-    names = [owner_key("x" * 100_000 + str(i), raw=True) for i in range(20)]
-    return {
-        "append": lambda: record.append([big]),
-        "owners": lambda: record.owners(names),
-        "save_campaigns": lambda: record.save_campaigns([opened(campaign("b")), opened(huge)]),
-        "append_audit": lambda: record.append_audit([audit]),
-    }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -209,59 +116,21 @@ def test_a_reference_that_was_not_written_is_not_remembered(
     other.close()
 
 
-def test_a_repeated_request_id_is_not_an_outage(sqlite_record: SqlRecord) -> None:
-    [old] = fill(sqlite_record, ["a"])
-    again = replace(new_prompt(sqlite_record.allot(1), old.owner), request_id=old.request_id)
-    try:
-        sqlite_record.append([again])
-    except Exception as error:  # noqa: BLE001 - which one is what is tested
-        assert not isinstance(error, UnavailableError)  # noqa: PT017
-    else:
-        pytest.fail("the record took a request_id twice")
-
-
-def test_vectors_of_another_model_are_refused(tmp_path: Path) -> None:
-    first = open_sql(tmp_path)
-    written = fill(first, ["a"])
-    first.close()
-    for changed in ({"sha256": "1" * 64}, {"dimension": 33}, {"dtype": "bfloat16"}):
-        with pytest.raises(OtherGenerationError, match="fake"):
-            open_sql(tmp_path, model=replace(INFO, **changed))
-    again = open_sql(tmp_path)
-    assert set(again.prompts(range(1, 9))) == {p.outcome.seq for p in written}
-    again.close()
-
-
-def test_the_same_weights_from_another_folder_are_taken(tmp_path: Path) -> None:
-    first = open_sql(tmp_path)
-    fill(first, ["a"])
-    first.close()
-    moved = open_sql(tmp_path, model=replace(INFO, model="elsewhere/fake"))
-    assert moved.vector(1) is not None
-    moved.close()
-
-
-def test_a_record_without_vectors_takes_another_model(tmp_path: Path) -> None:
-    other = replace(INFO, sha256="1" * 64)
-    open_sql(tmp_path).close()
-    second = open_sql(tmp_path, model=other)
-    fill(second, ["a"])
-    second.close()
-    again = open_sql(tmp_path, model=other)
-    assert again.vector(1) is not None
-    again.close()
-
-
-def test_a_model_that_was_noted_but_never_used_is_refused(tmp_path: Path) -> None:
-    open_sql(tmp_path).close()
-    second = open_sql(tmp_path, model=replace(INFO, sha256="1" * 64))
-    fill(second, ["a"])
-    second.close()
-    with pytest.raises(OtherGenerationError):
-        open_sql(tmp_path)
-
-
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://h/d"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_record_that_is_no_file_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="record"):
-        SqlRecord.open(url, INFO, None)  # type: ignore[arg-type]
+    with pytest.raises(RecordNotOpenedError, match="needs a file"):
+        SqlRecord.open(url, INFO, CODECS["plain"])
+
+
+def test_a_second_writer_of_one_file_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+    first, second = open_sql(tmp_path), open_sql(tmp_path)
+    first.claim_writer()
+    with pytest.raises(RecordNotOpenedError, match="another server writes to"):
+        second.claim_writer()
+    # A job, which claims nothing, goes on.
+    [new] = fill(first, ["a"])
+    assert second.prompts([new.outcome.seq])
+    first.close()
+    second.claim_writer()
+    assert second.allot(1) == new.outcome.seq + 1
+    second.close()

@@ -51,8 +51,8 @@ def repeat(check: Callable[[Record], None], record: Record, done: threading.Even
     return times + 1
 
 
-def test_readers_see_whole_transactions(sqlite_record: Record) -> None:
-    record, done = sqlite_record, threading.Event()
+def test_readers_see_whole_transactions(sql_record: Record) -> None:
+    record, done = sql_record, threading.Event()
     checks = [reads_whole_batches, reads_events_without_gaps] * 2
     with ThreadPoolExecutor(len(checks)) as pool:
         readers = [pool.submit(repeat, check, record, done) for check in checks]
@@ -67,8 +67,8 @@ def test_readers_see_whole_transactions(sqlite_record: Record) -> None:
     assert record.last_seq() == BATCH * BATCHES
 
 
-def test_a_replay_goes_on_over_a_purge(sqlite_record: Record) -> None:
-    record = sqlite_record
+def test_a_replay_goes_on_over_a_purge(sql_record: Record) -> None:
+    record = sql_record
     fill(record, [f"old {i}" for i in range(20)], at=NOW - HOUR)
     new = fill(record, [f"new {i}" for i in range(20)])
     running = record.replay(0, record.last_seq(), 4, with_vectors=True)
