@@ -32,6 +32,11 @@ class SqlCatalogue:
         with reading(self._engine) as connection:
             return serving_in(connection)
 
+    def is_bare(self, generation: Generation) -> bool:
+        """Return whether a generation has no vector yet."""
+        with reading(self._engine) as connection:
+            return is_bare(connection, generation)
+
     def generation(self, generation_id: str) -> Generation | None:
         """See `Catalogue.generation`."""
         table = tables.generations
@@ -126,6 +131,13 @@ def serving_in(connection: Connection) -> Generation | None:
     query = select(table).where(table.c.state == GenerationState.SERVING)
     row = connection.execute(query).one_or_none()
     return _generation(row) if row is not None else None
+
+
+def is_bare(connection: Connection, generation: Generation) -> bool:
+    """Return whether a generation has no vector yet."""
+    used = tables.vectors.c.generation_id
+    query = select(used).where(used == generation.vectors_of).limit(1)
+    return connection.execute(query).first() is None
 
 
 def insert_generation(connection: Connection, generation: Generation) -> None:

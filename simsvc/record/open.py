@@ -77,7 +77,7 @@ def serving_settings(settings: Settings, database: Database) -> Settings:
     """
     catalogue = database.catalogue
     serving = catalogue.serving()
-    if serving is None:
+    if serving is None or catalogue.is_bare(serving):
         return settings
     known = {g.source for g in catalogue.generations()}
     if "" not in known and model_location(settings.model) not in known:

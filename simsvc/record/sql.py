@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, delete, select, update
 
 from simsvc.domain.calibration import Calibration
 from simsvc.domain.errors import SimsvcError
@@ -15,7 +15,7 @@ from simsvc.ports.generation import Generation, generation_id
 from simsvc.record import tables
 from simsvc.record.backend import backend_of
 from simsvc.record.campaigns import CampaignStore
-from simsvc.record.catalogue import SqlCatalogue, insert_generation, serving_in
+from simsvc.record.catalogue import SqlCatalogue, insert_generation, is_bare, serving_in
 from simsvc.record.engine import open_engine, opening, reading, writing
 from simsvc.record.jobs import SqlJobs
 from simsvc.record.owners import OwnerStore
@@ -26,7 +26,7 @@ from simsvc.record.text import TextCodec
 
 
 class OtherGenerationError(SimsvcError):
-    """The record answers with vectors of another model: they must not be compared with this one's."""
+    """The record answers with vectors of another model, which must not be compared with these."""
 
 
 class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceStore):
@@ -87,11 +87,17 @@ class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceSt
 def claim(engine: Engine, model: ModelInfo, source: str = "") -> Generation:
     """Return the generation that answers, in a new record the first one of this model.
 
-    `source` is where the model is loaded from. OtherGenerationError if it is of another model.
+    `source` is where the model is loaded from. A record without a vector takes any model;
+    OtherGenerationError if there are vectors of another one.
     """
     # Two that open a new record at once must not both note it.
     with opening(engine), backend_of(engine).changing_schema(engine) as connection:
         serving, this = serving_in(connection), generation_id(model)
+        if serving is not None and serving.vectors_of != this and is_bare(connection, serving):
+            table = tables.generations
+            named = table.c.generation_id == serving.generation_id
+            connection.execute(delete(table).where(named))
+            serving = None
         if serving is not None and serving.vectors_of != this:
             raise OtherGenerationError(
                 f"the record was made with {serving.model.model} ({serving.vectors_of}), "
