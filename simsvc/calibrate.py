@@ -69,7 +69,7 @@ def calibration_of(
             first = min([first or min(times, default=0), *times])
             last = max([last, *times])
         index.finish_sealing()
-        observed = _observed(detector, (last - first) / _DAY)
+        observed = observed_by(detector, (last - first) / _DAY)
         wrong = [_measures(detector, campaigns[i]) for i in dismissed]
     return calibrate(observed, len(confirmed), [m for m in wrong if m is not None])
 
@@ -89,7 +89,8 @@ def _actors(campaigns: Iterable[Campaign]) -> set[int]:
     return {m.actor for c in campaigns for m in c.members.values()}
 
 
-def _observed(detector: Detector, days: float) -> Observed:
+def observed_by(detector: Detector, days: float) -> Observed:
+    """Return what a detector has seen, as calibration looks at it."""
     population = detector.population((), force=True)
     groups: list[Measures] = []
     if population is not None and len(population.owners):

@@ -56,6 +56,21 @@ class RequestIdReusedError(SimsvcError):
         super().__init__("request_id was used before with another account or other messages")
 
 
+class AlreadyThereError(SimsvcError):
+    """What is asked for was made already."""
+
+
+class NotNowError(SimsvcError):
+    """The state of things does not allow this: `reason` says which, in UPPER_SNAKE_CASE.
+
+    Asking again changes nothing before somebody has changed the state.
+    """
+
+    def __init__(self, reason: str, description: str) -> None:
+        super().__init__(description)
+        self.reason = reason
+
+
 class OverloadedError(SimsvcError):
     """No room now; try again after `retry_after` seconds."""
 

@@ -40,7 +40,7 @@ class Jobs(Protocol):
         ...
 
     def add_ranges(self, job_id: str, ranges: Sequence[Range], up_to: int, total: int) -> None:
-        """Let a job go on to the seq `up_to`, over `total` prompts in all."""
+        """Let a job go on to the seq `up_to`, over `total` prompts in all; ranges count from 0."""
         ...
 
     def job(self, job_id: str) -> Job | None:

@@ -53,10 +53,12 @@ class SqlJobs:
         with writing(self._engine) as connection:
             where = table.c.job_id == job_id
             connection.execute(update(table).where(where).values(up_to=up_to, total=total))
-            if ranges:
-                connection.execute(
-                    insert(tables.ranges), [_range_values(job_id, r) for r in ranges]
-                )
+            held = tables.ranges.c
+            count = select(func.count()).where(held.job_id == job_id)
+            first = int(connection.execute(count).scalar_one())
+            rows = [_range_values(job_id, r) | {"ordinal": first + r.ordinal} for r in ranges]
+            if rows:
+                connection.execute(insert(tables.ranges), rows)
 
     def job(self, job_id: str) -> Job | None:
         """See `Jobs.job`."""
@@ -128,7 +130,9 @@ class SqlJobs:
     def note_phase(self, job_id: str, phase: Phase, indexed: int, now: int) -> None:
         """See `Jobs.note_phase`."""
         table = tables.jobs
-        values = {"phase": phase, "indexed": indexed, "updated_at": now}
+        # A worker that died left a count behind; the next one goes over the same again.
+        most = case((table.c.indexed > indexed, table.c.indexed), else_=indexed)
+        values = {"phase": phase, "indexed": most, "updated_at": now}
         running = (table.c.job_id == job_id, table.c.state == JobState.RUNNING)
         with writing(self._engine) as connection:
             connection.execute(update(table).where(*running).values(values))

@@ -11,6 +11,7 @@ from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation
 from simsvc.record.catalogue import SqlCatalogue
 from simsvc.record.engine import open_engine
+from simsvc.record.jobs import SqlJobs
 from simsvc.record.sql import OtherGenerationError, SqlRecord, claim
 from simsvc.record.text import EncryptedText, NoText, PlainText, TextCodec
 from simsvc.settings import Settings, decode_key
@@ -27,6 +28,11 @@ class Database:
     def catalogue(self) -> SqlCatalogue:
         """Return its generations."""
         return SqlCatalogue(self.engine)
+
+    @property
+    def jobs(self) -> SqlJobs:
+        """Return its jobs."""
+        return SqlJobs(self.engine)
 
     def claim(self, model: ModelInfo, source: str) -> SqlRecord:
         """Return the record for this model, which a new one is made for. See `claim`."""

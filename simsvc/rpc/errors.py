@@ -9,9 +9,11 @@ from google.protobuf import any_pb2, duration_pb2, message
 from google.rpc import error_details_pb2, status_pb2
 
 from simsvc.domain.errors import (
+    AlreadyThereError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    NotNowError,
     OverloadedError,
     RequestIdReusedError,
     SimsvcError,
@@ -27,6 +29,8 @@ _CODES: dict[type[SimsvcError], tuple[grpc.StatusCode, str]] = {
     InvalidError: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID"),
     NotFoundError: (grpc.StatusCode.NOT_FOUND, "NOT_FOUND"),
     RequestIdReusedError: (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    AlreadyThereError: (grpc.StatusCode.ALREADY_EXISTS, "ALREADY_EXISTS"),
+    NotNowError: (grpc.StatusCode.FAILED_PRECONDITION, "NOT_NOW"),
     OverloadedError: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     UnavailableError: (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
     UnauthenticatedError: (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_NOT_KNOWN"),
@@ -67,6 +71,11 @@ def _details(error: SimsvcError, reason: str) -> Iterable[message.Message]:
         yield bad_request
         first = error.violations[0]
         reason, metadata = first.reason, {"field": first.field}
+    if isinstance(error, NotNowError):
+        failure = error_details_pb2.PreconditionFailure()
+        failure.violations.add(type=error.reason, description=str(error))
+        yield failure
+        reason = error.reason
     if isinstance(error, OverloadedError | UnavailableError):
         seconds = getattr(error, "retry_after", _RETRY_UNAVAILABLE)
         delay = duration_pb2.Duration()
