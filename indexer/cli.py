@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import typer
 from rich.progress import Progress
 
+from indexer.importing.command import import_command
 from indexer.rebuild import rebuild
 from simsvc.assembly import make_engine, make_index
 from simsvc.record.open import open_record
@@ -40,6 +41,9 @@ def rebuild_command() -> None:
     sealing.shutdown()
     record.close()
     typer.echo(f"{total} prompts in {index.stats().segments} segments")
+
+
+app.command("import")(import_command)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -70,12 +71,15 @@ def read_rows(
     if path.suffix == ".parquet" if parquet is None else parquet:
         yield from _parquet_rows(path)
         return
-    with _opened(path) as file:
-        for number, line in enumerate(_lines(file), start=1):
-            if line is None:
-                yield number, BadLine(number, f"is longer than {_LINE_BYTES} bytes")
-            elif line.strip():
-                yield number, _parsed(number, line)
+    try:
+        with _opened(path) as file:
+            for number, line in enumerate(_lines(file), start=1):
+                if line is None:
+                    yield number, BadLine(number, f"is longer than {_LINE_BYTES} bytes")
+                elif line.strip():
+                    yield number, _parsed(number, line)
+    except (zstandard.ZstdError, zlib.error, EOFError) as error:
+        raise OSError(f"{path} cannot be unpacked: {error}") from error
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
@@ -93,7 +97,9 @@ def _opened(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return gzip.open(path, "rb")  # type: ignore[return-value]
     if path.suffix == ".zst":
-        reader = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True)
+        reader = zstandard.ZstdDecompressor().stream_reader(
+            path.open("rb"), closefd=True, read_across_frames=True
+        )
         return io.BufferedReader(reader)
     return path.open("rb")
 
