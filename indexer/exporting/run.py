@@ -45,8 +45,8 @@ def export(
     with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as file:
         temporary = Path(file.name)
         try:
-            done = _write(record, window, pq.ParquetWriter(file, schema, "2.6", compression="zstd"),
-                          schema, progress)  # fmt: skip
+            writer = pq.ParquetWriter(file, schema, version="2.6", compression="zstd")
+            done = _write(record, window, writer, schema, progress)
             file.flush()
             temporary.replace(out)
         except BaseException:

@@ -111,8 +111,14 @@ def _sent(batch: list[Row], progress: Progress, sender: Sender) -> Progress:
             continue
         result = next(results)
         if isinstance(result, ItemError):
-            field = result.field or ("request_id" if result.code.name == "ALREADY_EXISTS" else "")
-            rejects.append(Reject(row.number, field, result.message))
+            rejects.append(Reject(row.number, _field(result), result.message))
         else:
             taken.append((row.number, result))
     return progress.after(batch[-1].number, chain, taken, rejects)
+
+
+def _field(error: ItemError) -> str:
+    """Return the field of the row that an error is about; the server names those of requests."""
+    if error.code.name == "ALREADY_EXISTS":
+        return "request_id"
+    return error.field.removeprefix("prompt.")
