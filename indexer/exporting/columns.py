@@ -92,7 +92,7 @@ def table_of(
             pa.array(vectors, pa.float32()), schema.field("vector").type.list_size
         ),
         "messages": [_messages(p) for p in found],
-        "attributes": [list(p.attributes.items()) for p in found],
+        "attributes": [sorted(p.attributes.items()) for p in found],
         "text_state": [p.text_state for p in found],
     }
     return pa.table(

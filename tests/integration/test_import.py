@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simsvc.core.access import token_hash
 from simsvc.demo.server import free_port
 from tests.integration.batch_jobs import Jobs, row_of, traffic, write_lines
 from tests.process import ServerProcess
@@ -121,6 +122,35 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path) -> None:
     assert "waiting: " in errors
     found = jobs.exported(tmp_path / "all.parquet")
     assert sorted(r["request_id"] for r in found) == sorted(e.request_id for e in events)
+
+
+def test_a_server_with_narrow_limits_takes_smaller_batches(tmp_path: Path) -> None:
+    rows = [row_of(event) for event in traffic(120, group_accounts=0)]
+    rows[60]["messages"] = [{"role": "user", "content": "too long " * 20_000}]
+    narrow = {
+        "SIMSVC_LIMIT_BATCH_PROMPTS": "50",
+        "SIMSVC_IN_FLIGHT_PROMPTS": "50",
+        "SIMSVC_LIMIT_REQUEST_BYTES": "65536",
+    }
+    jobs = Jobs(tmp_path, tmp_path / "data")
+    file = write_lines(tmp_path / "log.jsonl", rows)
+    with ServerProcess(tmp_path / "data", narrow) as server:
+        report = jobs.run(*jobs.importing(server.address(), file), code=1)
+    assert report["taken"] == 119
+    assert [(r["row"], r["field"]) for r in report["files"][0]["rejects"]] == [(61, "messages")]
+
+
+def test_a_token_that_is_refused(tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "log.jsonl", [row_of(traffic(1, group_accounts=0)[0])])
+    tokens = [{"name": "backend", "sha256": token_hash("right"), "roles": ["ingest"]}]
+    jobs = Jobs(tmp_path, tmp_path / "data")
+    with ServerProcess(tmp_path / "data", {"SIMSVC_TOKENS": json.dumps(tokens)}) as server:
+        command = jobs.importing(server.address(), file)
+        refused = jobs.start(*command, "--token", "wrong")
+        _, errors = refused.communicate(timeout=60)
+        assert refused.returncode == 2
+        assert "UNAUTHENTICATED" in errors
+        assert jobs.run(*command, "--token", "right")["taken"] == 1
 
 
 def test_progress_does_not_hold_for_another_server_at_the_address(tmp_path: Path) -> None:

@@ -126,8 +126,9 @@ def test_an_export_with_texts_goes_into_another_server(served: Served, tmp_path:
     again = other.exported(tmp_path / "again.parquet", "--text")
     same = ("request_id", "observed_at", "model", "messages", "attributes", "tokens")
     assert sorted([r[k] for k in same] for r in again) == sorted([r[k] for k in same] for r in rows)
+    second = {r["request_id"]: r for r in again}
     for name in ("account", "organization"):
-        pairs = {(a[name], b[name]) for a, b in zip(rows, again, strict=True)}
+        pairs = {(r[name], second[r["request_id"]][name]) for r in rows}
         assert len(pairs) == len({r[name] for r in rows}) == len({r[name] for r in again})
 
 
