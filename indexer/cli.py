@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import typer
 from rich.progress import Progress
 
+from indexer.detecting.command import detect_command
+from indexer.exporting.command import export_command
+from indexer.importing.command import import_command
 from indexer.rebuild import rebuild
 from simsvc.assembly import make_engine, make_index
 from simsvc.record.open import open_record
@@ -40,6 +43,11 @@ def rebuild_command() -> None:
     sealing.shutdown()
     record.close()
     typer.echo(f"{total} prompts in {index.stats().segments} segments")
+
+
+app.command("import")(import_command)
+app.command("export")(export_command)
+app.command("detect")(detect_command)
 
 
 if __name__ == "__main__":

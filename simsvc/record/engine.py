@@ -31,6 +31,12 @@ def open_engine(url: str, busy: float) -> Engine:
     return engine
 
 
+def open_unmigrated(url: str, busy: float) -> Engine:
+    """Connect to the record as it is."""
+    backend = _backend(url, busy)
+    return attach(backend.make_engine(), backend)
+
+
 @contextmanager
 def opening(engine: Engine) -> Iterator[None]:
     """Turn the database's failures into RecordNotOpenedError, for whoever starts the server."""

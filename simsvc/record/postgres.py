@@ -89,6 +89,12 @@ class PostgresBackend:
     @contextmanager
     def transaction(self, engine: Engine) -> Iterator[Connection]:
         """See `Backend.transaction`."""
+        if not self._epoch:
+            # Batch jobs share the record by conditions in their statements, which must see what
+            # others have just written.
+            with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+                yield connection
+            return
         with self._connection(engine) as connection, connection.begin():
             self._settle(connection)
             yield connection
@@ -143,10 +149,6 @@ class PostgresBackend:
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:
-        if not self._epoch:
-            with engine.connect() as connection:
-                yield connection
-            return
         held = self._held_connection(engine)
         try:
             yield held

@@ -5,52 +5,101 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
 
 from simsvc.client.prompts import clean_text
-from simsvc.domain.prompt import MICROSECONDS, Prompt, Role
+from simsvc.domain.prompt import Prompt, Role
 from simsvc.domain.validation import Limits, RawPrompt, as_messages, violations
 
+# Whole µs: floats of seconds do not hold them all.
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ROLES = {role.name.lower(): int(role) for role in Role}
-_PARQUET_ROWS = 4096
+_PARQUET_ROWS = 256
+_COLUMNS = (
+    "request_id", "account_id", "account", "organization_id", "organization", "observed_at",
+    "model", "attributes", "messages",
+)  # fmt: skip
+# Some prompts of the largest size that servers take; a file without line ends is no reason to
+# hold all of it in memory.
+_LINE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line (or row), counted from 1, that holds no event, and why. Never its text."""
+    """A line (or row), counted from 1, that holds no event, and why. Never its text.
+
+    `field` is the path of the field that is wrong, "" if there is none; `reason` names it too.
+    """
 
     line: int
     reason: str
+    field: str = ""
+
+
+class FieldError(ValueError):
+    """A field of a row is not what it should be. Says its path and what is wrong, not its value."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(field, description)
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} {self.args[1]}"
 
 
 def read_events(path: Path, limits: Limits) -> Iterator[Prompt | BadLine]:
     """Yield the events of a file, in its order. Raises OSError if it cannot be read."""
-    for number, row in _rows(path):
+    for number, row in read_rows(path):
         yield row if isinstance(row, BadLine) else _event(number, row, limits)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
-    if path.suffix == ".parquet":
+def read_rows(
+    path: Path, *, parquet: bool | None = None
+) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
+    """Yield the rows of a file with their numbers, from 1, as they are; blank lines are none.
+
+    `parquet` None: told by the name. Holds some rows at a time. Raises OSError if the file cannot
+    be read, ValueError if it is not in its format.
+    """
+    if path.suffix == ".parquet" if parquet is None else parquet:
         yield from _parquet_rows(path)
         return
-    with _opened(path) as file:
-        # Only "\n" ends a line: texts hold U+2028 and its like.
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _parsed(number, line)
+    try:
+        with _opened(path) as file:
+            for number, line in enumerate(_lines(file), start=1):
+                if line is None:
+                    yield number, BadLine(number, f"is longer than {_LINE_BYTES} bytes")
+                elif line.strip():
+                    yield number, _parsed(number, line)
+    except (zstandard.ZstdError, zlib.error, EOFError) as error:
+        raise OSError(f"{path} cannot be unpacked: {error}") from error
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield lines, None for one that is too long. Only "\\n" ends one: texts hold U+2028."""
+    while line := file.readline(_LINE_BYTES):
+        if len(line) < _LINE_BYTES or line.endswith(b"\n"):
+            yield line
+            continue
+        while (more := file.readline(_LINE_BYTES)) and not more.endswith(b"\n"):
+            pass
+        yield None
 
 
 def _opened(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return gzip.open(path, "rb")  # type: ignore[return-value]
     if path.suffix == ".zst":
-        reader = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True)
+        reader = zstandard.ZstdDecompressor().stream_reader(
+            path.open("rb"), closefd=True, read_across_frames=True
+        )
         return io.BufferedReader(reader)
     return path.open("rb")
 
@@ -69,7 +118,9 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
     number = 0
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_PARQUET_ROWS):
+        # An export's vectors, which no event has, would be most of the work.
+        columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
+        for batch in file.iter_batches(_PARQUET_ROWS, columns=columns):
             for row in batch.to_pylist():
                 number += 1
                 yield number, {k: v for k, v in row.items() if v is not None}
@@ -77,15 +128,16 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _event(number: int, row: Mapping[str, Any], limits: Limits) -> Prompt | BadLine:
     try:
-        raw = _raw(row)
-    except (TypeError, ValueError, KeyError) as error:
-        return BadLine(number, str(error.args[0]) if error.args else "is malformed")
+        raw = raw_prompt(row)
+    except FieldError as error:
+        return BadLine(number, str(error), error.field)
     # Whatever its time, an event of an export is of interest.
     found = violations(replace(raw, observed_at=None), limits, 0)
     if found:
-        return BadLine(number, f"{found[0].field} {found[0].description}")
+        first = found[0]
+        return BadLine(number, f"{first.field} {first.description}", first.field)
     if raw.observed_at is None:
-        return BadLine(number, "observed_at is missing")
+        return BadLine(number, "observed_at is missing", "observed_at")
     return Prompt(
         request_id=raw.request_id,
         account_id=raw.account_id,
@@ -97,20 +149,31 @@ def _event(number: int, row: Mapping[str, Any], limits: Limits) -> Prompt | BadL
     )
 
 
-def _raw(row: Mapping[str, Any]) -> RawPrompt:
-    attributes = row.get("attributes") or {}
-    if not isinstance(attributes, (dict, list)):
-        raise TypeError("attributes is not an object")
+def raw_prompt(row: Mapping[str, Any]) -> RawPrompt:
+    """Return the prompt of a row, not validated. FieldError where a field has another type.
+
+    The pseudonyms of `simsvc-indexer export`, in "account" and "organization", stand for ids.
+    """
     return RawPrompt(
         request_id=_string(row, "request_id"),
-        account_id=_string(row, "account_id"),
-        organization_id=_string(row, "organization_id"),
+        account_id=_string(row, "account_id") or _string(row, "account"),
+        organization_id=_string(row, "organization_id") or _string(row, "organization"),
         observed_at=_time(row.get("observed_at")),
         model=_string(row, "model"),
-        # Parquet has maps as lists of pairs.
-        attributes={str(k): str(v) for k, v in dict(attributes).items()},
+        attributes=_attributes(row.get("attributes")),
         messages=_messages(row.get("messages")),
     )
+
+
+def _attributes(value: object) -> dict[str, str]:
+    if not isinstance(value, (dict, list, type(None))):
+        raise FieldError("attributes", "is not an object")
+    try:
+        # Parquet has maps as lists of pairs.
+        pairs = dict(value or {})
+    except (TypeError, ValueError):
+        raise FieldError("attributes", "is not an object") from None
+    return {clean_text(str(k)): clean_text(str(v)) for k, v in pairs.items() if v is not None}
 
 
 def _string(row: Mapping[str, Any], name: str) -> str:
@@ -118,7 +181,7 @@ def _string(row: Mapping[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is not a string")
+        raise FieldError(name, "is not a string")
     return clean_text(value)
 
 
@@ -129,22 +192,22 @@ def _time(value: object) -> int | None:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise ValueError("observed_at is not a time of RFC 3339") from None
+            raise FieldError("observed_at", "is not a time of RFC 3339") from None
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise ValueError("observed_at is not a time of RFC 3339 with a zone")
-    return round(value.timestamp() * MICROSECONDS)
+        raise FieldError("observed_at", "is not a time of RFC 3339 with a zone")
+    return (value - _EPOCH) // _MICROSECOND
 
 
 def _messages(value: object) -> list[tuple[int, str]]:
     if not isinstance(value, list):
-        raise TypeError("messages is not a list")
+        raise FieldError("messages", "is not a list")
     found = []
     for i, message in enumerate(value):
         if not isinstance(message, dict):
-            raise TypeError(f"messages[{i}] is not an object")
+            raise FieldError(f"messages[{i}]", "is not an object")
         role = message.get("role")
         if not isinstance(role, str) or role not in _ROLES:
-            raise ValueError(f"messages[{i}].role is unknown")
+            raise FieldError(f"messages[{i}].role", "is unknown")
         found.append((_ROLES[role], clean_text(_content(message.get("content"), i))))
     return found
 
@@ -157,5 +220,5 @@ def _content(value: object, place: int) -> str:
         texts = [p.get("text") for p in value if isinstance(p, dict) and p.get("type") == "text"]
         return "\n".join(t for t in texts if isinstance(t, str))
     if not isinstance(value, str):
-        raise TypeError(f"messages[{place}].content is not a string")
+        raise FieldError(f"messages[{place}].content", "is not a string")
     return value

@@ -82,7 +82,6 @@ class Parts:
     """The parts of the service that a scan runs on."""
 
     index: VectorIndex
-    assigner: FamilyAssigner
     detector: Detector
     book: CampaignBook
 
@@ -91,26 +90,60 @@ def detect(
     arrivals: Sequence[Arrival],
     embeddings: dict[str, Embedding],
     parts: Parts,
+    assigner: FamilyAssigner,
     progress: Callable[[int], None],
 ) -> None:
     """Send prompts through index, families and detector; campaigns end up in the book.
 
     A campaign is reported at the time of the newest prompt then.
     """
-    unticked = 0
+    ticker = Ticker(parts)
     for batch in chunks(arrivals, _BATCH):
-        _observe(batch, embeddings, parts)
-        unticked += len(batch)
+        _observe(batch, embeddings, parts, assigner)
         progress(len(batch))
-        if unticked >= _TICK or parts.detector.analyst.due():
-            _tick(parts, force=False)
-            unticked = 0
-    _tick(parts, force=True)
+        ticker.after(len(batch))
+    ticker.last()
 
 
-def _observe(batch: Sequence[Arrival], embeddings: dict[str, Embedding], parts: Parts) -> None:
+class Ticker:
+    """Lets the detector report while traffic is replayed.
+
+    A tick comes after so many prompts, when a look at all accounts is due and, where `every` is
+    given, once so much traffic time (µs) has passed: what is rare must not leave the window unseen.
+    """
+
+    def __init__(self, parts: Parts, every: int | None = None) -> None:
+        self._parts = parts
+        self._every = every
+        self._unticked = 0
+        self._ticked_at: int | None = None
+
+    def after(self, prompts: int) -> None:
+        """Tick, if it is time to, after the detector has observed so many more prompts."""
+        self._unticked += prompts
+        if self._ticked_at is None:
+            self._ticked_at = self._parts.detector.latest
+        if self._unticked >= _TICK or self._parts.detector.analyst.due() or self._is_late():
+            _tick(self._parts, force=False)
+            self._unticked, self._ticked_at = 0, self._parts.detector.latest
+
+    def last(self) -> None:
+        """Tick for the last time, with a look whatever is new."""
+        _tick(self._parts, force=True)
+
+    def _is_late(self) -> bool:
+        passed = self._parts.detector.latest - (self._ticked_at or 0)
+        return self._every is not None and passed >= self._every
+
+
+def _observe(
+    batch: Sequence[Arrival],
+    embeddings: dict[str, Embedding],
+    parts: Parts,
+    assigner: FamilyAssigner,
+) -> None:
     vectors = np.stack([embeddings[a.payload].vector for a in batch])
-    placements = parts.assigner.place(vectors, [a.seq for a in batch])
+    placements = assigner.place(vectors, [a.seq for a in batch])
     sightings = [
         Sighting(
             seq=a.seq,

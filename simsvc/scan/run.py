@@ -61,7 +61,7 @@ def scan(
         used = calibration or Calibration()
         detector = make_detector(settings, index, used.thresholds)
         book = make_campaign_book(settings, info)
-        parts = Parts(index, make_family_assigner(settings, index), detector, book)
+        parts = Parts(index, detector, book)
         done = 0
 
         def step(count: int) -> None:
@@ -69,7 +69,7 @@ def scan(
             done += count
             progress("Detecting", done, len(intake.arrivals))
 
-        detect(intake.arrivals, embeddings, parts, step)
+        detect(intake.arrivals, embeddings, parts, make_family_assigner(settings, index), step)
         index.finish_sealing()
     return report_of(intake, book, used)
 

@@ -1,0 +1,1 @@
+"""`simsvc-indexer detect`: detection once more, over a window of the record."""

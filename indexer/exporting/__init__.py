@@ -1,0 +1,1 @@
+"""`simsvc-indexer export`: a window of the record as Parquet."""

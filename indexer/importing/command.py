@@ -1,0 +1,100 @@
+"""The command `simsvc-indexer import`."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from indexer.importing.progress import write_whole
+from indexer.importing.run import Imported, Job, import_file
+from indexer.importing.sender import CannotSendError, Sender
+from indexer.importing.tell import rejects_of, report_of, show, telling
+from simsvc.cli.connect import DEFAULT_ADDRESS, AddressOption, CaOption, TokenOption
+from simsvc.client import Client, Connection
+
+_SOME_REJECTED = 1
+_CANNOT = 2
+
+
+class Format(enum.StrEnum):
+    """How a file is written; `auto` goes by the end of its name."""
+
+    AUTO = "auto"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def import_command(
+    files: Annotated[list[Path], typer.Argument(help="JSONL, plain or .gz or .zst, or .parquet.")],
+    address: AddressOption = DEFAULT_ADDRESS,
+    token: TokenOption = None,
+    ca: CaOption = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="Format of all files; auto: by their names.")
+    ] = Format.AUTO,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder that remembers how far files are. Default: in the user's state."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Forget how far they are: offer all rows once more.")
+    ] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Write the rows that were refused here: JSONL, number and field."),
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds in which a server may take nothing.")
+    ] = 300.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Send exports or logs to a running server, each prompt once.
+
+    Rows have the fields that `simsvc scan` reads, or are of `simsvc-indexer export --text`. Files
+    are read in the order given and rows in theirs. Detection needs times that ascend, roughly: give
+    the oldest file first.
+
+    A row without a request_id gets one that is made of its content and its number. A run that was
+    interrupted goes on where it was. A server that is overloaded or restarts is waited for.
+
+    Exit code 0: all rows are taken. 1: some were refused. 2: it could not run to the end.
+    """
+    terminal = Console(stderr=True)
+    done: list[Imported] = []
+    parquet = None if form is Format.AUTO else form is Format.PARQUET
+    try:
+        connection = Connection(address, token, ca.read_bytes() if ca else None)
+        with Client(connection) as client, telling(terminal) as tell:
+            sender = Sender(client, patience, lambda why: _wait_line(terminal, why))
+            job = Job(sender, address, state or default_state(), parquet, again)
+            for file in files:
+                name = file.name
+                done.append(import_file(file, job, lambda at, name=name: tell(name, at)))  # type: ignore[misc]
+        if rejects:
+            write_whole(rejects, rejects_of(done))
+    except (OSError, ValueError, CannotSendError) as error:
+        show(done, terminal)
+        terminal.print(f"error: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(_CANNOT) from error
+    if as_json:
+        typer.echo(json.dumps(report_of(done)))
+    else:
+        show(done, Console())
+    if any(i.progress.rejected for i in done):
+        raise typer.Exit(_SOME_REJECTED)
+
+
+def default_state() -> Path:
+    """Return the folder for progress in the user's state."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "simsvc" / "imports"
+
+
+def _wait_line(terminal: Console, why: str) -> None:
+    terminal.print(f"waiting: {why}", style="dim", markup=False, highlight=False)

@@ -1,0 +1,105 @@
+"""Prompts through the batch call, until the server has taken or refused each."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from simsvc.client import Client, ItemError, ObservedPrompt, SimsvcRpcError
+from simsvc.client.buffering import (
+    BufferOptions,
+    Verdict,
+    retry_delay,
+    verdict_of,
+    verdict_of_call,
+)
+
+BATCH_PROMPTS = 256
+BATCH_CHARACTERS = 4 * 2**20
+# Long prompts are embedded in many windows, on a host that may do little a second.
+_CALL_SECONDS = 120.0
+_OVERLOADED = "OVERLOADED"
+_TOO_MUCH = ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
+_BACKOFF = BufferOptions(backoff_max=5.0)
+
+Taken = str | ItemError
+
+
+class CannotSendError(Exception):
+    """The server refuses the caller, or was not there for too long."""
+
+
+class Sender:
+    """Sends batches one after the other, so that the server has the prompts in their order.
+
+    A server that is overloaded, restarting or away is waited for, up to `patience` seconds in
+    which it takes nothing. `waiting` is told why, each time.
+    """
+
+    def __init__(self, client: Client, patience: float, waiting: Callable[[str], None]) -> None:
+        self._client = client
+        self._patience = patience
+        self._waiting = waiting
+        self._most = BATCH_PROMPTS
+        self._failures = 0
+        self._since = time.monotonic()
+
+    def send(self, prompts: Sequence[ObservedPrompt]) -> list[Taken]:
+        """Return each prompt's id in the record, or why it was refused. CannotSendError."""
+        results: dict[int, Taken] = {}
+        self._since = time.monotonic()
+        left = list(range(len(prompts)))
+        while left:
+            part = left[: self._most]
+            done = self._attempt([prompts[i] for i in part])
+            results.update({part[place]: taken for place, taken in done.items()})
+            left = [i for i in left if i not in results]
+        return [results[i] for i in range(len(prompts))]
+
+    def _attempt(self, part: Sequence[ObservedPrompt]) -> dict[int, Taken]:
+        """Send once; return what is settled by place, after a pause if nothing is."""
+        try:
+            answers = self._client.observe_batch(part, _CALL_SECONDS)
+        except SimsvcRpcError as error:
+            return self._failed(part, error)
+        settled: dict[int, Taken] = {}
+        retry_after = 0.0
+        for place, answer in enumerate(answers):
+            if not isinstance(answer, ItemError):
+                settled[place] = answer.prompt_id
+            elif verdict_of(answer) is Verdict.REJECTED:
+                settled[place] = answer
+            else:
+                retry_after = max(retry_after, answer.retry_after or 0.0)
+        if settled:
+            self._failures, self._since = 0, time.monotonic()
+        if len(settled) < len(part):
+            self._pause("the server is overloaded", retry_after)
+        return settled
+
+    def _failed(self, part: Sequence[ObservedPrompt], error: SimsvcRpcError) -> dict[int, Taken]:
+        code = error.code.name
+        too_much = code in _TOO_MUCH and error.reason != _OVERLOADED
+        if too_much and len(part) > 1:
+            # More prompts, bytes or work than the server has time or allowance for in one call.
+            self._most = len(part) // 2
+        if code == "DEADLINE_EXCEEDED" or (not too_much and _is_passing(error)):
+            self._pause(f"{code}: {error.message}", error.retry_after or 0.0)
+            return {}
+        if not too_much:
+            raise CannotSendError(f"{code}: {error.message}") from error
+        if len(part) > 1:
+            return {}
+        return {0: ItemError(error.code, error.message, error.reason, error.field or "messages")}
+
+    def _pause(self, why: str, retry_after: float) -> None:
+        if time.monotonic() - self._since > self._patience:
+            raise CannotSendError(f"nothing was taken for {self._patience:g} s: {why}")
+        self._failures += 1
+        self._waiting(why)
+        time.sleep(retry_delay(self._failures, retry_after, _BACKOFF, random.random()))  # noqa: S311
+
+
+def _is_passing(error: SimsvcRpcError) -> bool:
+    return verdict_of_call(error.code) is Verdict.RETRY
