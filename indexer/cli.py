@@ -11,8 +11,9 @@ from indexer.detecting.command import detect_command
 from indexer.exporting.command import export_command
 from indexer.importing.command import import_command
 from indexer.rebuild import rebuild
-from simsvc.assembly import make_engine, make_index
-from simsvc.record.open import open_record
+from indexer.reindexing import commands
+from simsvc.assembly import make_index
+from simsvc.record.open import open_database, settings_of
 from simsvc.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -30,10 +31,17 @@ def rebuild_command() -> None:
     For new index settings or lost index files. Nothing is embedded.
     """
     settings = Settings()
-    model = make_engine(settings).info
-    record = open_record(settings, model)
+    database = open_database(settings)
+    generation = database.catalogue.serving()
+    if generation is None:
+        typer.echo("error: no server has opened this record yet", err=True)
+        raise typer.Exit(2)
+    record = database.record(generation)
+    record.claim_writer()
     sealing = ThreadPoolExecutor(1)
-    index = make_index(settings, model, sealing)
+    index = make_index(
+        settings_of(settings, generation), generation.model, sealing, None, generation.generation_id
+    )
     index.discard_snapshot()
     with Progress(transient=True) as bar:
         task = bar.add_task("rebuilding")
@@ -45,6 +53,10 @@ def rebuild_command() -> None:
     typer.echo(f"{total} prompts in {index.stats().segments} segments")
 
 
+app.command("plan")(commands.plan_command)
+app.command("run")(commands.run_command)
+app.command("status")(commands.status_command)
+app.command("cancel")(commands.cancel_command)
 app.command("import")(import_command)
 app.command("export")(export_command)
 app.command("detect")(detect_command)

@@ -1,0 +1,154 @@
+"""The commands `plan`, `run`, `status` and `cancel`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from indexer.reindexing import tell
+from indexer.reindexing.leases import LEASE
+from indexer.reindexing.parts import Workshop, located
+from indexer.reindexing.pool import LocalPool
+from indexer.reindexing.run import Pool, Runner
+from simsvc.core.reindex import ReindexSpec
+from simsvc.domain.errors import NotFoundError, SimsvcError
+from simsvc.domain.generation import IndexParameters, Job, JobKind, JobState
+from simsvc.settings import Settings
+
+_CANNOT = 2
+JobArgument = Annotated[str, typer.Argument(help="The job; without it the one that runs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@contextmanager
+def opened() -> Iterator[Workshop]:
+    """Open the record; turn what goes wrong into one line and exit code 2."""
+    try:
+        shop = Workshop.open(Settings())
+        try:
+            yield shop
+        finally:
+            shop.close()
+    except (SimsvcError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(_CANNOT) from error
+
+
+def plan_command(
+    model: Annotated[
+        str, typer.Option(help="Model to embed with: its folder or id; none: the same one.")
+    ] = "",
+    recall: Annotated[float | None, typer.Option(min=0.01, max=1.0)] = None,
+    segment_prompts: Annotated[int | None, typer.Option(min=16)] = None,
+    segment_merge: Annotated[int | None, typer.Option(min=0)] = None,
+    segment_largest: Annotated[int | None, typer.Option(min=16)] = None,
+    ann_prompts: Annotated[int | None, typer.Option(min=16)] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done; note nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Plan a reindex: another model, other parameters of the index, or both.
+
+    Index parameters that are not named stay as the settings say. `run` does what is planned; the
+    server goes on meanwhile and shows it as a generation in the state BUILDING.
+    """
+    index = IndexParameters(segment_prompts, segment_merge, segment_largest, ann_prompts, recall)
+    with opened() as shop:
+        reindexing = shop.reindexing()
+        plan = reindexing.plan(ReindexSpec(located(model), index))
+        if not dry_run:
+            reindexing.start(plan)
+    if as_json:
+        typer.echo(json.dumps(tell.plan_values(plan)))
+        return
+    made = tell.plan_values(plan)
+    noted = "would be" if dry_run else "is"
+    typer.echo(
+        f"{made['generation']} {noted} made by {made['job']}: {made['kind']} {made['prompts']} "
+        f"prompts, {made['tokens']} tokens in {made['ranges']} ranges"
+    )
+
+
+def run_command(
+    job_id: JobArgument = "",
+    local: Annotated[bool, typer.Option("--local", help="Workers on this machine.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Workers.")] = 1,
+    ray: Annotated[
+        str, typer.Option(help='Workers on a Ray cluster: its address, or "local".')
+    ] = "",
+    lease: Annotated[
+        float, typer.Option(min=1.0, help="Seconds after which a silent worker is replaced.")
+    ] = LEASE,
+    as_json: JsonOption = False,
+) -> None:
+    """Do what is planned. May be stopped at any moment, and run again on several machines.
+
+    Ends with the generation in the state SHADOW: compared, and serving nobody yet.
+    """
+    if local == bool(ray):
+        typer.echo("error: name one of --local and --ray", err=True)
+        raise typer.Exit(_CANNOT)
+    terminal = Console(stderr=True)
+    with opened() as shop, tell.progress(terminal, silent=as_json) as told:
+        job = _job(shop, job_id)
+        pool = (
+            _ray_pool(shop, ray, workers, lease)
+            if ray
+            else LocalPool(shop.settings, workers, lease)
+        )
+        ended = Runner(shop, job.job_id, pool, told, lease).run()
+        generation = shop.generation_of(ended)
+    if as_json:
+        values = tell.job_values(ended) | {"report": tell.generation_values(generation)["report"]}
+        typer.echo(json.dumps(values))
+    else:
+        typer.echo(tell.line_of(ended))
+    if ended.state is not JobState.SUCCEEDED:
+        raise typer.Exit(1)
+
+
+def status_command(job_id: JobArgument = "", as_json: JsonOption = False) -> None:
+    """Show jobs and generations."""
+    with opened() as shop:
+        reindexing = shop.reindexing()
+        jobs = [reindexing.job(job_id)] if job_id else reindexing.jobs.jobs()
+        generations = reindexing.catalogue.generations()
+    if as_json:
+        values = {
+            "jobs": [tell.job_values(job) for job in jobs],
+            "generations": [tell.generation_values(g) for g in generations],
+        }
+        typer.echo(json.dumps(values))
+        return
+    for generation in generations:
+        model = generation.model
+        state = generation.state.name.lower()
+        typer.echo(f"{generation.generation_id} {state}, {model.model}, {model.dimension}")
+    for job in jobs:
+        typer.echo(tell.line_of(job))
+
+
+def cancel_command(job_id: Annotated[str, typer.Argument(help="The job.")]) -> None:
+    """Stop a job for good. What it has made stays until its generation is deleted."""
+    with opened() as shop:
+        reindexing = shop.reindexing()
+        reindexing.cancel(job_id)
+        typer.echo(tell.line_of(reindexing.job(job_id)))
+
+
+def _job(shop: Workshop, job_id: str) -> Job:
+    reindexing = shop.reindexing()
+    if job_id:
+        return reindexing.job(job_id)
+    running = [j for j in reindexing.jobs.jobs(JobState.RUNNING) if j.kind is not JobKind.ACTIVATE]
+    if not running:
+        raise NotFoundError("job: none is planned")
+    return running[0]
+
+
+def _ray_pool(shop: Workshop, address: str, workers: int, lease: float) -> Pool:
+    raise NotImplementedError
