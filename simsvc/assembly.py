@@ -139,6 +139,7 @@ def make_stage(
     calibration = record.calibration() or Calibration()
     return Stage(
         generation=record.generation.generation_id,
+        vectors_of=record.generation.vectors_of,
         record=record,
         embedder=embedder,
         index=index,

@@ -117,7 +117,7 @@ class Runner:
         # Thresholds that rest on too little traffic are worse than the shipped ones.
         calibration = made.to_json() if made.sufficient else ""
         self._shop.database.catalogue.save_report(
-            generation.generation_id, report.to_json(), calibration
+            generation.generation_id, report.to_json(), calibration, up_to
         )
         job = self._reindexing.job(self._job_id)
         self._reindexing.end(job, JobState.SUCCEEDED, self._clock.now())

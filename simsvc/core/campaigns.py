@@ -6,7 +6,7 @@ reader sees each one either before or after a change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simsvc.core.detection import Detector, Finding
@@ -34,6 +34,27 @@ class CampaignBook:
 
     def load(self, campaigns: Iterable[Campaign]) -> None:
         """Take over what the record holds, once, at the start."""
+        for campaign in campaigns:
+            self._put(campaign)
+
+    def rebased(self, families: Mapping[int, int]) -> list[Campaign]:
+        """Return the live campaigns in another generation's `families`, by those of this one."""
+        return [
+            replace(
+                campaign,
+                families=tuple(dict.fromkeys(families.get(f, f) for f in campaign.families)),
+                evidence=tuple(
+                    replace(e, family=families.get(e.family, e.family)) for e in campaign.evidence
+                ),
+            )
+            for campaign in self.all()
+            if campaign.state in LIVE
+        ]
+
+    def take_over(self, generation: str, campaigns: Iterable[Campaign]) -> None:
+        """Go on with another generation, and with `rebased` campaigns."""
+        self._generation = generation
+        self._by_family = {}
         for campaign in campaigns:
             self._put(campaign)
 

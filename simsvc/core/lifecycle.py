@@ -187,9 +187,10 @@ class Lifecycle:
         oldest = self._clock.now() - int(self._schedule.retention * MICROSECONDS)
         cutoff = oldest // bucket * bucket
         gone = self._record.purge(cutoff)
-        for stage in self._stages:
-            stage.index.drop_before(cutoff)
-            stage.detector.forget(cutoff)
+        # One that is about to take over changes on another thread, and forgets the next time.
+        stage = self._stages.serving
+        stage.index.drop_before(cutoff)
+        stage.detector.forget(cutoff)
         return gone
 
     async def snapshot(self) -> int:

@@ -18,10 +18,12 @@ from simsvc.ports.snapshots import Snapshots
 class Stage:
     """What compares with each other: a model, its vectors, and what was learned from them.
 
-    `record` reads and writes the vectors and families of this generation.
+    `record` reads and writes the vectors and families of this generation, which are those of
+    `vectors_of`.
     """
 
     generation: str
+    vectors_of: str
     record: Record
     embedder: Embedder
     index: VectorIndex

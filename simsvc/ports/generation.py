@@ -35,7 +35,8 @@ class Generation:
 
     `vectors_of` is the generation whose vectors and families it uses: itself, unless it has an
     index alone. `source` is what the setting `model` was, "" where that was not noted. `report` is
-    its ShadowReport as JSON. `created_at` in µs.
+    its ShadowReport as JSON. `placed` is the seq up to which it has vectors and families, and
+    `served_until` when it last ceased to answer. Times are µs.
     """
 
     generation_id: str
@@ -46,6 +47,8 @@ class Generation:
     state: GenerationState
     created_at: int
     report: str = ""
+    placed: int = 0
+    served_until: int = 0
 
 
 class Catalogue(Protocol):
@@ -73,14 +76,15 @@ class Catalogue(Protocol):
         """Move on a generation that is in one of the `old` states; return whether it was."""
         ...
 
-    def save_report(self, generation_id: str, report: str, calibration: str) -> None:
-        """Keep what was found out about a generation, as JSON."""
+    def save_report(self, generation_id: str, report: str, calibration: str, placed: int) -> None:
+        """Keep what was found out about a generation, as JSON, and how far it goes."""
         ...
 
-    def flip(self, generation_id: str, campaigns: Sequence[Campaign]) -> None:
+    def flip(self, generation_id: str, campaigns: Sequence[Campaign], last: int, now: int) -> None:
         """Let a generation answer and retire the other, with campaigns as it sees them, at once.
 
-        Raises LookupError if it is not there to take over.
+        `last` is the last seq that the other one has, `now` the time in µs. Raises LookupError if
+        it is not there to take over.
         """
         ...
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from simsvc.domain.generation import Job, JobState, Phase, Range
 from simsvc.ports.embedder import Embedding
 
@@ -111,7 +114,14 @@ class Reembedding(Protocol):
         ...
 
     def put_families(self, families: Mapping[int, int]) -> None:
-        """Write the families of prompts that were recorded when another generation answered."""
+        """Write the families of prompts that were recorded when another generation answered.
+
+        They are placed then up to the last of them: see `Generation.placed`.
+        """
+        ...
+
+    def held(self, seqs: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+        """Return the vectors that there are of some prompts."""
         ...
 
     def families(self, seqs: Sequence[int]) -> dict[int, int]:

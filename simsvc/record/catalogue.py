@@ -70,21 +70,23 @@ class SqlCatalogue:
         with writing(self._engine) as connection:
             return bool(connection.execute(update(table).where(*where).values(state=new)).rowcount)
 
-    def save_report(self, generation_id: str, report: str, calibration: str) -> None:
+    def save_report(self, generation_id: str, report: str, calibration: str, placed: int) -> None:
         """See `Catalogue.save_report`."""
         table = tables.generations
         with writing(self._engine) as connection:
             where = table.c.generation_id == generation_id
-            values = {"report": report, "calibration": calibration}
+            values = {"report": report, "calibration": calibration, "placed": placed}
             connection.execute(update(table).where(where).values(values))
 
-    def flip(self, generation_id: str, campaigns: Sequence[Campaign]) -> None:
+    def flip(self, generation_id: str, campaigns: Sequence[Campaign], last: int, now: int) -> None:
         """See `Catalogue.flip`."""
         table, held = tables.generations, tables.campaigns
         ready = (GenerationState.SHADOW, GenerationState.RETIRED)
         with writing(self._engine) as connection:
             retire = update(table).where(table.c.state == GenerationState.SERVING)
-            connection.execute(retire.values(state=GenerationState.RETIRED))
+            connection.execute(
+                retire.values(state=GenerationState.RETIRED, placed=last, served_until=now)
+            )
             mine = (table.c.generation_id == generation_id, table.c.state.in_(ready))
             serve = update(table).where(*mine).values(state=GenerationState.SERVING)
             if not connection.execute(serve).rowcount:
@@ -150,6 +152,8 @@ def insert_generation(connection: Connection, generation: Generation) -> None:
         "state": generation.state,
         "created_at": generation.created_at,
         "report": generation.report,
+        "placed": generation.placed,
+        "served_until": generation.served_until,
     }
     connection.execute(insert(tables.generations).values(values))
 
@@ -164,4 +168,6 @@ def _generation(row: Row[Any]) -> Generation:
         state=GenerationState(row.state),
         created_at=row.created_at,
         report=row.report,
+        placed=row.placed,
+        served_until=row.served_until,
     )

@@ -85,7 +85,7 @@ class SqlJobs:
             # Where another process took the same range meanwhile, the next one is tried.
             with writing(self._engine) as connection:
                 row = connection.execute(take.returning(table)).one_or_none()
-                left = row is not None or bool(connection.execute(first.select()).scalar())
+                left = connection.execute(select(first)).scalar() is not None
             if row is not None:
                 held = Range(row.ordinal, row.first, row.last, row.prompts, row.tokens)
                 return Lease(job_id, owner, held)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from simsvc.core.views import payload_again
@@ -12,7 +14,7 @@ from simsvc.ports.embedder import Embedding
 from simsvc.ports.jobs import Lease, Source
 from simsvc.record import tables
 from simsvc.record.engine import reading, writing
-from simsvc.record.rows import embedding_values
+from simsvc.record.rows import embedding_values, vector_of
 from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import StoredText
 
@@ -100,6 +102,21 @@ class SourceStore(Store):
                 ]
                 if rows:
                     connection.execute(insert(table), rows)
+            known = tables.generations
+            users = known.c.vectors_of == self._generation_id
+            placed = update(known).where(users).values(placed=max(families, default=0))
+            connection.execute(placed)
+
+    def held(self, seqs: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+        """See `Reembedding.held`."""
+        v = tables.vectors.c
+        query = select(v.seq, v.vector).where(v.generation_id == self._generation_id)
+        found: dict[int, npt.NDArray[np.float32]] = {}
+        with reading(self._engine) as connection:
+            for chunk in chunks(list(seqs), PARAMETERS):
+                rows = connection.execute(query.where(v.seq.in_(chunk)))
+                found.update((int(row.seq), vector_of(row.vector)) for row in rows)
+        return found
 
     def families(self, seqs: Sequence[int]) -> dict[int, int]:
         """See `Reembedding.families`."""

@@ -52,6 +52,8 @@ generations = Table(
     Column("state", Integer, nullable=False, server_default="3"),
     Column("created_at", BigInteger, nullable=False, server_default="0"),
     Column("report", Text, nullable=False, server_default=""),
+    Column("placed", BigInteger, nullable=False, server_default="0"),
+    Column("served_until", BigInteger, nullable=False, server_default="0"),
 )
 
 # `counters` outlive purges: a seq is never given twice.

@@ -70,7 +70,8 @@ class Core:
         index = FlatIndex(DIMENSION)
         self.stages = Stages(
             Stage(
-                generation_id(INFO), self.record, self.embedder, index, NoSnapshots(),
+                generation_id(INFO), generation_id(INFO), self.record, self.embedder, index,
+                NoSnapshots(),
                 FamilyAssigner(index, FamilyRule(0.85, 0.8, 8)), Detector(RULE, index),
                 Calibration(),
             )

@@ -20,6 +20,8 @@ def upgrade() -> None:
             sa.Column("state", sa.Integer(), server_default=str(_SERVING), nullable=False),
             sa.Column("created_at", sa.BigInteger(), server_default="0", nullable=False),
             sa.Column("report", sa.Text(), server_default="", nullable=False),
+            sa.Column("placed", sa.BigInteger(), server_default="0", nullable=False),
+            sa.Column("served_until", sa.BigInteger(), server_default="0", nullable=False),
         ):
             generations.add_column(column)
     op.execute("UPDATE generations SET vectors_of = generation_id")
@@ -81,6 +83,7 @@ def downgrade() -> None:
         prompts.drop_column("cuts")
     with op.batch_alter_table("generations") as generations:
         for name in (
-            "report", "created_at", "state", "index_parameters", "source", "vectors_of",
+            "served_until", "placed", "report", "created_at", "state", "index_parameters",
+            "source", "vectors_of",
         ):  # fmt: skip
             generations.drop_column(name)
