@@ -1,4 +1,4 @@
-"""With `assembly` the composition root: only these two know all parts of a server."""
+"""With `service` the composition root: only these two know all parts of a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import prometheus_client
 
 from simsvc import __version__
-from simsvc.assembly import Service, build_service, readings
 from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
 from simsvc.core.lifecycle import WriteProbe
@@ -21,7 +20,9 @@ from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.guard import Guard, Readiness
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.operations import OperationsServicer
 from simsvc.rpc.references import ReferenceSetServicer
+from simsvc.rpc.reindex import ReindexServicer
 from simsvc.rpc.search import SearchServicer
 from simsvc.rpc.server import (
     Health,
@@ -31,6 +32,7 @@ from simsvc.rpc.server import (
     listen,
     make_server,
 )
+from simsvc.service import Service, build_service, readings
 from simsvc.serving import Parts, serve_until_signalled
 from simsvc.settings import Settings
 from simsvc.telemetry.logs import configure_logs
@@ -84,7 +86,8 @@ async def _serve(settings: Settings) -> None:
         lifecycle=service.lifecycle,
         probe=WriteProbe(service.stages, service.writer, _PROBE_EVERY),
         feed=service.feed,
-        watch_model=service.batcher.watch,
+        watch_model=service.staging.watch,
+        generations=service.generations,
         close=service.close,
     )
     host = settings.listen.rpartition(":")[0]
@@ -102,6 +105,8 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
         ),
         CampaignServicer(service.casework, settings.limits, shadow=settings.shadow),
         ReferenceSetServicer(service.references, settings.limits),
+        ReindexServicer(service.generations, settings.limits),
+        OperationsServicer(service.generations, service.sealer),
         InfoServicer(service.status),
     )
 

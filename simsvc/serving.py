@@ -12,6 +12,7 @@ import grpc.aio
 import structlog
 
 from simsvc.core.feed import CampaignFeed
+from simsvc.core.generations import Generations
 from simsvc.core.lifecycle import Lifecycle, WriteProbe
 from simsvc.core.writer import Writer
 from simsvc.rpc.guard import Readiness
@@ -33,6 +34,7 @@ class Parts:
     probe: WriteProbe
     feed: CampaignFeed
     watch_model: Callable[[], Coroutine[None, None, None]]
+    generations: Generations
     close: Callable[[], None]
 
 
@@ -55,6 +57,7 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
         await _recover(parts)
         parts.readiness.reason = ""
         _log.info("serving", address=address)
+        await parts.generations.resume()
         tasks += [
             asyncio.create_task(parts.lifecycle.run(), name="lifecycle"),
             asyncio.create_task(parts.probe.run(), name="probe"),
@@ -90,6 +93,7 @@ async def _drain(parts: Parts, writing: asyncio.Task[None], seconds: float) -> N
     parts.readiness.reason = "the server is shutting down"
     await parts.health.set(ready=False, writable=True)
     parts.feed.close()
+    await parts.generations.stop()
     await parts.server.stop(seconds)
     failed = writing.done()
     if not failed:

@@ -168,6 +168,13 @@ class Settings(BaseSettings):
     snapshot_every: float = Field(300.0, gt=0, description="Time between index snapshots.")
     retention_every: float = Field(3600.0, gt=0, description="Time between retention runs.")
 
+    reindex_workers: int = Field(
+        1,
+        ge=0,
+        description="Worker processes that the server starts for a reindex; 0: none, "
+        "`simsvc-indexer run` does it.",
+    )
+
     family_similarity: float = Field(
         0.85, ge=-1, le=1, description="Cosine from which two prompts are near-duplicates."
     )

@@ -16,7 +16,8 @@ _BEHIND = 10
 class Threads:
     """Readers answer look-ups; one thread each writes, seals segments and looks at all accounts.
 
-    `helpers`, one less than there are cores, answer a share of whoever has many queries.
+    `helpers`, one less than there are cores, answer a share of whoever has many queries. `staging`
+    fills a generation that is to take over.
     """
 
     readers: ThreadPoolExecutor
@@ -24,6 +25,7 @@ class Threads:
     sealing: ThreadPoolExecutor
     looking: ThreadPoolExecutor
     helpers: ThreadPoolExecutor
+    staging: ThreadPoolExecutor
 
     @classmethod
     def start(cls, readers: int) -> Threads:
@@ -34,11 +36,13 @@ class Threads:
             ThreadPoolExecutor(1, "seal", initializer=_in_the_background),
             ThreadPoolExecutor(1, "look", initializer=_in_the_background),
             ThreadPoolExecutor(max(1, cores() - 1), "search", initializer=_one_core),
+            ThreadPoolExecutor(1, "stage", initializer=_in_the_background),
         )
 
     def shutdown(self) -> None:
         """Finish what is under way."""
-        for pool in (self.looking, self.sealing, self.readers, self.writing, self.helpers):
+        rest = (self.sealing, self.readers, self.writing, self.helpers)
+        for pool in (self.staging, self.looking, *rest):
             pool.shutdown()
 
 

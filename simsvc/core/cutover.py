@@ -82,8 +82,13 @@ class Cutover:
         self._staging = staging
         self._thread = thread
 
-    async def run(self, job: Job, generation: Generation) -> None:
-        """Let a generation take over. CancelledCutoverError if the job is cancelled before."""
+    async def run(
+        self, job: Job, generation: Generation, done: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Let a generation take over, and say so to `done`.
+
+        Raises CancelledCutoverError if the job is cancelled before, and whatever loading raises.
+        """
         await self._note(job, Phase.LOADING)
         stage = await self._staging.make(generation)
         move = _Move(stage, generation, self._vectors(generation), generation.placed)
@@ -97,6 +102,7 @@ class Cutover:
             self._staging.release(stage)
             raise
         _log.info("generation_serves", generation=generation.generation_id)
+        await done()
         await asyncio.sleep(_GRACE)
         self._staging.release(old)
 

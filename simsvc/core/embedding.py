@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simsvc.core.stage import Stages
+from simsvc.domain.errors import UnavailableError
 from simsvc.ports.embedder import Embedding, Priority
 
 # One text's embeddings by generation.
@@ -33,7 +34,12 @@ async def embed_for(
     for stage in list(stages):
         held = {k: v.embedding for k, v in known.items() if v.generation == stage.generation}
         missing = {key: text for key, text in texts.items() if key not in held}
-        fresh = await stage.embedder.embed(list(missing.values()), priority)
+        try:
+            fresh = await stage.embedder.embed(list(missing.values()), priority)
+        except UnavailableError:
+            if stage is not stages.serving:
+                continue  # Its own cut-over embeds them, or ends.
+            raise
         held |= {key: as_stored(one) for key, one in zip(missing, fresh, strict=True)}
         for key, embeddings in made.items():
             embeddings[stage.generation] = held[key]

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 
 from simsvc.core.access import ALL_ROLES, Role
-from simsvc.v1 import campaigns_pb2, info_pb2, ingest_pb2, reference_sets_pb2, search_pb2
+from simsvc.v1 import (
+    campaigns_pb2,
+    info_pb2,
+    ingest_pb2,
+    reference_sets_pb2,
+    reindex_pb2,
+    search_pb2,
+)
 
 _INGEST = frozenset({Role.INGEST})
 _READ = frozenset({Role.ANALYST, Role.REVIEWER})
 _CHECK = _READ | _INGEST
 _OVERVIEW = _READ | {Role.OPERATOR}
+_OPERATE = frozenset({Role.OPERATOR})
 _CURATE = frozenset({Role.REVIEWER, Role.OPERATOR})
 
 
@@ -25,10 +34,12 @@ class Method:
     items: str = ""
 
 
-INGEST, SEARCH, CAMPAIGNS, REFERENCES, INFO = (
-    f"simsvc.v1.{name}Service" for name in ("Ingest", "Search", "Campaign", "ReferenceSet", "Info")
+INGEST, SEARCH, CAMPAIGNS, REFERENCES, REINDEX, INFO = (
+    f"simsvc.v1.{name}Service"
+    for name in ("Ingest", "Search", "Campaign", "ReferenceSet", "Reindex", "Info")
 )
-SERVICES = (INGEST, SEARCH, CAMPAIGNS, REFERENCES, INFO)
+OPERATIONS = "google.longrunning.Operations"
+SERVICES = (INGEST, SEARCH, CAMPAIGNS, REFERENCES, REINDEX, INFO, OPERATIONS)
 
 METHODS = {
     f"/{INGEST}/ObservePrompt": Method(_INGEST, ingest_pb2.ObservePromptRequest),
@@ -50,5 +61,14 @@ METHODS = {
     f"/{REFERENCES}/DeleteReferenceSet": Method(
         _CURATE, reference_sets_pb2.DeleteReferenceSetRequest
     ),
+    f"/{REINDEX}/StartReindex": Method(_OPERATE, reindex_pb2.StartReindexRequest),
+    f"/{REINDEX}/ListGenerations": Method(_OVERVIEW, reindex_pb2.ListGenerationsRequest),
+    f"/{REINDEX}/ActivateGeneration": Method(_OPERATE, reindex_pb2.ActivateGenerationRequest),
+    f"/{REINDEX}/RollbackGeneration": Method(_OPERATE, reindex_pb2.RollbackGenerationRequest),
+    f"/{REINDEX}/DeleteGeneration": Method(_OPERATE, reindex_pb2.DeleteGenerationRequest),
+    f"/{OPERATIONS}/GetOperation": Method(_OVERVIEW, operations_pb2.GetOperationRequest),
+    f"/{OPERATIONS}/ListOperations": Method(_OVERVIEW, operations_pb2.ListOperationsRequest),
+    f"/{OPERATIONS}/CancelOperation": Method(_OPERATE, operations_pb2.CancelOperationRequest),
+    f"/{OPERATIONS}/WaitOperation": Method(_OVERVIEW, operations_pb2.WaitOperationRequest),
     f"/{INFO}/GetServerInfo": Method(ALL_ROLES, info_pb2.GetServerInfoRequest),
 }

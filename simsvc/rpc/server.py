@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 import grpc.aio
+from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -15,14 +16,17 @@ from simsvc.rpc.address import AddressTakenError
 from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.operations import OperationsServicer
 from simsvc.rpc.policy import INGEST, SERVICES
 from simsvc.rpc.references import ReferenceSetServicer
+from simsvc.rpc.reindex import ReindexServicer
 from simsvc.rpc.search import SearchServicer
 from simsvc.v1 import (
     campaigns_pb2_grpc,
     info_pb2_grpc,
     ingest_pb2_grpc,
     reference_sets_pb2_grpc,
+    reindex_pb2_grpc,
     search_pb2_grpc,
 )
 
@@ -49,12 +53,14 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Servicers:
-    """The services of this project."""
+    """The services of this project, and Operations."""
 
     ingest: IngestServicer
     search: SearchServicer
     campaigns: CampaignServicer
     references: ReferenceSetServicer
+    reindex: ReindexServicer
+    operations: OperationsServicer
     info: InfoServicer
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -63,6 +69,8 @@ class Servicers:
         search_pb2_grpc.add_SearchServiceServicer_to_server(self.search, server)
         campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         reference_sets_pb2_grpc.add_ReferenceSetServiceServicer_to_server(self.references, server)
+        reindex_pb2_grpc.add_ReindexServiceServicer_to_server(self.reindex, server)
+        operations_pb2_grpc.add_OperationsServicer_to_server(self.operations, server)
         info_pb2_grpc.add_InfoServiceServicer_to_server(self.info, server)
 
 

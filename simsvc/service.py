@@ -1,0 +1,175 @@
+"""Half of the composition root: the parts of a server, wired."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from threadpoolctl import threadpool_limits
+
+from simsvc import __version__
+from simsvc.assembly import make_campaign_book, make_engine, make_schedule
+from simsvc.core.admission import Admission
+from simsvc.core.casework import Casework
+from simsvc.core.clock import SystemClock
+from simsvc.core.commit import Committer
+from simsvc.core.cutover import Cutover, Staging
+from simsvc.core.feed import CampaignFeed
+from simsvc.core.generations import Generations
+from simsvc.core.ingest import Ingest
+from simsvc.core.lifecycle import Lifecycle
+from simsvc.core.lookup import Lookup
+from simsvc.core.membership import Membership
+from simsvc.core.references import ReferenceSets
+from simsvc.core.reindex import Reindexing
+from simsvc.core.stage import Stages
+from simsvc.core.status import Status
+from simsvc.core.views import Dissector
+from simsvc.core.writer import Writer
+from simsvc.describe import describe
+from simsvc.domain.frames import FrameRule
+from simsvc.domain.tokens import TokenSealer
+from simsvc.keys import keyring, token_key
+from simsvc.record.open import Database, model_location, open_database, serving_settings
+from simsvc.record.sql import SqlRecord
+from simsvc.settings import Settings
+from simsvc.staging import StageFactory
+from simsvc.threads import Threads
+from simsvc.workers import WorkerProcesses
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything behind the RPCs."""
+
+    record: SqlRecord
+    jobs: Database
+    staging: StageFactory
+    stages: Stages
+    writer: Writer
+    admission: Admission
+    ingest: Ingest
+    lookup: Lookup
+    casework: Casework
+    status: Status
+    lifecycle: Lifecycle
+    feed: CampaignFeed
+    references: ReferenceSets
+    generations: Generations
+    sealer: TokenSealer
+    threads: Threads
+    workers: WorkerProcesses
+
+    def close(self) -> None:
+        """Let go of threads, processes and files."""
+        self.workers.stop()
+        self.staging.close()
+        self.threads.shutdown()
+        try:
+            self.staging.finish_sealing()
+        finally:
+            self.record.close()
+            self.jobs.engine.dispose()
+
+
+def build_service(settings: Settings) -> Service:
+    """Load the model, open the record and wire all parts. Call on the event loop."""
+    # Looks and searches have a thread each; one that takes all cores would starve the model.
+    threadpool_limits(1, "blas")
+    database = open_database(settings)
+    settings = serving_settings(settings, database)
+    engine = make_engine(settings)
+    record = database.claim(engine.info, model_location(settings.model))
+    record.claim_writer()
+    # Jobs are noted from other threads than the writing one, which has the record's connection.
+    jobs = open_database(settings)
+    threads = Threads.start(settings.search_threads)
+    staging = StageFactory(settings, record, engine, threads)
+    stages = staging.stages
+    book = make_campaign_book(settings, engine.info)
+    ring, clock = keyring(settings), SystemClock()
+    membership = Membership(record, book, ring)
+    dissector = Dissector(ring, FrameRule())
+    writer = Writer(
+        Committer(stages, book, dissector, shadow=settings.shadow),
+        threads.writing,
+        settings.group_prompts,
+    )
+    feed = CampaignFeed(record, threads.readers)
+    sealer = TokenSealer(token_key(settings))
+    admission = Admission(settings.in_flight_prompts)
+    lookups = Admission(settings.in_flight_lookups)
+    readers = threads.readers
+    workers = WorkerProcesses(settings.reindex_workers)
+    reindexing = Reindexing(
+        jobs.catalogue, jobs.jobs, jobs.record, describe, clock, _discarding(settings)
+    )
+    cutover = Cutover(
+        stages, jobs.catalogue, jobs.jobs, jobs.record, book, dissector, writer, clock,
+        Staging(staging.make, staging.release), threads.staging,
+    )  # fmt: skip
+    return Service(
+        record=record,
+        jobs=jobs,
+        staging=staging,
+        stages=stages,
+        writer=writer,
+        admission=admission,
+        ingest=Ingest(
+            stages, writer, admission, dissector, ring, clock, readers,
+            keep_raw_ids=settings.keep_raw_ids,
+        ),
+        lookup=Lookup(stages, writer, ring, sealer, clock, readers, lookups),
+        casework=Casework(stages, book, membership, feed, sealer, readers),
+        status=Status(
+            __version__, settings.limits, stages, writer, book, record.last_seq(),
+            shadow=settings.shadow,
+        ),
+        lifecycle=Lifecycle(
+            stages, book, membership, writer, feed, clock, make_schedule(settings), dissector,
+            threads.looking,
+        ),
+        feed=feed,
+        references=ReferenceSets(stages, dissector, writer, ring, clock),
+        generations=Generations(reindexing, cutover, clock, workers.launch),
+        sealer=sealer,
+        threads=threads,
+        workers=workers,
+    )  # fmt: skip
+
+
+def _discarding(settings: Settings) -> Callable[[str], None]:
+    folder = settings.data_dir / "index"
+    return lambda generation_id: shutil.rmtree(folder / generation_id, ignore_errors=True)
+
+
+def readings(service: Service) -> dict[str, Callable[[], float]]:
+    """Say where each number of `telemetry.metrics.READINGS` is read."""
+    s, counters = service, service.ingest.counters
+    return {
+        "in_flight_prompts": lambda: s.admission.in_use,
+        "embed_queue_texts": lambda: s.staging.serving.depth,
+        "embed_cache_bytes": lambda: s.staging.serving.cache.bytes,
+        "write_queue_prompts": lambda: s.writer.depth,
+        "index_prompts": lambda: s.status.index().prompts,
+        "index_segments": lambda: s.status.index().segments,
+        "index_lag_prompts": s.status.index_lag,
+        "snapshot_checkpoint": s.status.snapshot_checkpoint,
+        "record_writable": lambda: s.writer.writable,
+        "accounts": lambda: s.status.detection().accounts,
+        "families": lambda: s.status.detection().families,
+        "open_campaigns": lambda: s.status.detection().open_campaigns,
+        "prompts_observed_total": lambda: counters.observed,
+        "requests_repeated_total": lambda: counters.repeated_requests,
+        "texts_repeated_total": lambda: counters.repeated_texts + s.staging.serving.cache.hits,
+        "prompts_capped_total": lambda: counters.capped,
+        "prompts_abandoned_total": lambda: s.staging.serving.counters.abandoned,
+        "commits_total": lambda: s.writer.commits,
+        "embed_batches_total": lambda: s.staging.serving.counters.batches,
+        "embed_texts_total": lambda: s.staging.serving.counters.texts,
+        "embed_windows_total": lambda: s.staging.serving.counters.windows,
+        "embed_tokens_total": lambda: s.staging.serving.counters.tokens,
+        "embed_computed_tokens_total": lambda: s.staging.serving.counters.computed,
+        "ticks_total": lambda: s.lifecycle.ticks,
+    }

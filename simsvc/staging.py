@@ -1,0 +1,109 @@
+"""Generations loaded into a server: the one that answers, and one that is about to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from simsvc.assembly import make_batcher, make_engine, make_index, make_stage
+from simsvc.core.generations import ActivationError
+from simsvc.core.stage import Stage, Stages
+from simsvc.domain.errors import UnavailableError
+from simsvc.embed.batcher import Batcher
+from simsvc.embed.choice import EngineMissingError
+from simsvc.embed.converted import ConversionError
+from simsvc.embed.engine import Engine
+from simsvc.embed.fidelity import UnfaithfulEngineError
+from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.ports.generation import Generation, generation_id
+from simsvc.record.open import settings_of
+from simsvc.record.sql import SqlRecord
+from simsvc.settings import Settings
+from simsvc.threads import Threads
+
+_NOT_LOADED = (
+    ConversionError, EngineMissingError, ModelNotFoundError, OSError, UnfaithfulEngineError,
+    WrongWeightsError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    batcher: Batcher
+    index: SegmentedIndex
+
+
+class StageFactory:
+    """Makes stages and lets go of them. Used from the event loop."""
+
+    def __init__(
+        self, settings: Settings, record: SqlRecord, engine: Engine, threads: Threads
+    ) -> None:
+        self._settings = settings
+        self._record = record
+        self._threads = threads
+        self._loaded: dict[str, _Loaded] = {}
+        self._retired: list[SegmentedIndex] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failed = asyncio.Event()
+        self.stages = Stages(self._stage(settings, record, engine))
+
+    @property
+    def serving(self) -> Batcher:
+        """Return what embeds for the generation that answers."""
+        return self._loaded[self.stages.serving.generation].batcher
+
+    async def make(self, generation: Generation) -> Stage:
+        """Load a generation's model, with an empty index. ActivationError if that cannot be."""
+        settings = settings_of(self._settings, generation)
+        loop = asyncio.get_running_loop()
+        try:
+            engine = await loop.run_in_executor(self._threads.staging, make_engine, settings)
+        except _NOT_LOADED as error:
+            raise ActivationError(f"the model cannot be loaded: {error}") from error
+        if generation_id(engine.info) != generation.vectors_of:
+            raise ActivationError("the model is not the one that the vectors were made with")
+        return self._stage(settings, self._record.of(generation), engine)
+
+    def release(self, stage: Stage) -> None:
+        """Let go of a stage: what was queued for its model is still done."""
+        loaded = self._loaded.pop(stage.generation)
+        self._retired.append(loaded.index)
+        self._keep(asyncio.create_task(asyncio.to_thread(loaded.batcher.stop)))
+
+    async def watch(self) -> None:
+        """Wait until the model of the generation that answers fails; raise UnavailableError."""
+        await self._failed.wait()
+        raise UnavailableError("the model failed")
+
+    def close(self) -> None:
+        """Stop the models. Any thread but theirs."""
+        for loaded in self._loaded.values():
+            loaded.batcher.stop()
+
+    def finish_sealing(self) -> None:
+        """Wait for segments that are being sealed; raise what went wrong in one."""
+        for index in (*self._retired, *(loaded.index for loaded in self._loaded.values())):
+            index.finish_sealing()
+
+    def _stage(self, settings: Settings, record: SqlRecord, engine: Engine) -> Stage:
+        batcher = make_batcher(settings, engine)
+        name = record.generation.generation_id
+        threads = self._threads
+        index = make_index(settings, engine.info, threads.sealing, threads.helpers, name)
+        self._loaded[name] = _Loaded(batcher, index)
+        self._keep(asyncio.create_task(self._watch(name, batcher)))
+        return make_stage(settings, record, batcher, index)
+
+    async def _watch(self, name: str, batcher: Batcher) -> None:
+        try:
+            await batcher.watch()
+        except UnavailableError:
+            # Another one's failure is its cut-over's: it ends, and this one goes on.
+            if self.stages.serving.generation == name:
+                self._failed.set()
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
