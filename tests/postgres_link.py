@@ -58,7 +58,7 @@ class Link:
                     # The client hears of it first, and then the server gets what was sent.
                     client.shutdown(socket.SHUT_RDWR)
                     server.sendall(data)
-                    return
+                    break
                 self._asked = True
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)

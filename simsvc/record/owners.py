@@ -88,7 +88,7 @@ class _Registry:
         found: dict[bytes, int] = {}
         for chunk in chunks(hashes, PARAMETERS):
             query = select(table.hash, table[self._kind.reference]).where(table.hash.in_(chunk))
-            found.update(connection.execute(query).tuples().all())
+            found |= {row[0]: row[1] for row in connection.execute(query)}
         return found
 
     def _make(self, connection: Connection, new: Mapping[bytes, str]) -> dict[bytes, int]:
@@ -99,7 +99,7 @@ class _Registry:
             insert(table).returning(table.c.hash, self._kind.key),
             [{"hash": active, "raw_id": raw} for active, raw in new.items()],
         )
-        return dict(made.tuples().all())
+        return {row[0]: row[1] for row in made}
 
 
 class OwnerStore(Store):
