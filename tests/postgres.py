@@ -135,7 +135,9 @@ class OwnServer:
         self._run("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "start")
 
     def stop(self, how: str) -> None:
-        """Stop it: "fast", or "immediate" as a crash would."""
+        """Stop it, if it runs: "fast", or "immediate" as a crash would."""
+        if not (self._data / "postmaster.pid").exists():
+            return
         self._run("pg_ctl", "-D", str(self._data), "-m", how, "-w", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:

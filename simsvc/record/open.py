@@ -10,7 +10,7 @@ from simsvc.settings import Settings, decode_key
 
 def open_record(settings: Settings, model: ModelInfo) -> SqlRecord:
     """Open the record for the vectors of this model, with its schema up to date."""
-    url = settings.record_url or f"sqlite:///{settings.data_dir / 'record.db'}"
+    url = settings.record_url.get_secret_value() or f"sqlite:///{settings.data_dir / 'record.db'}"
     return SqlRecord.open(url, model, text_codec(settings), settings.record_busy)
 
 
