@@ -107,7 +107,7 @@ def build_service(settings: Settings) -> Service:
     )
     cutover = Cutover(
         stages, jobs.catalogue, jobs.jobs, jobs.record, book, dissector, writer, clock,
-        Staging(staging.make, staging.release), threads.staging,
+        Staging(staging.make, staging.release, staging.retire), threads.staging,
     )  # fmt: skip
     return Service(
         record=record,

@@ -34,12 +34,15 @@ def decode_key(value: SecretStr) -> bytes:
 
 
 Key = Annotated[SecretStr, AfterValidator(_is_key)]
+# As long as the record has room for, and nothing that PostgreSQL cannot hold.
+KeyId = Annotated[str, Field(pattern=r"^[^\x00]{1,64}$")]
+_LONGEST_ID = 256
 
 
 class Token(BaseModel):
     """A bearer token that the server knows, by its hash."""
 
-    name: str
+    name: str = Field(pattern=r"^[^\x00]+$")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     roles: frozenset[Role] = Field(min_length=1)
 
@@ -58,11 +61,16 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("data"), description="Folder of the embedded record, the index and made-up keys."
     )
-    record_url: str = Field(
-        "", description="SQLAlchemy URL of the record; empty: SQLite in `data_dir`."
+    record_url: SecretStr = Field(
+        SecretStr(""),
+        description="SQLAlchemy URL of the record, sqlite:///… or postgresql://…; "
+        "empty: SQLite in `data_dir`.",
     )
     record_busy: float = Field(
-        10.0, ge=0, description="How long a write waits for another process's lock on the record."
+        10.0,
+        ge=0,
+        description="How long a write waits for another process's lock on the record; on "
+        "PostgreSQL also a start for the database, or for a server that ends.",
     )
     reflection: bool = Field(False, description="Serve gRPC reflection, without a token.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -86,7 +94,7 @@ class Settings(BaseSettings):
         "None: open to all, on loopback only.",
     )
 
-    pseudonym_keys: dict[str, Key] = Field(
+    pseudonym_keys: dict[KeyId, Key] = Field(
         default_factory=dict,
         description="HMAC keys by id, 32 bytes in base64. None: one is made, kept in `data_dir`.",
     )
@@ -95,7 +103,7 @@ class Settings(BaseSettings):
     text_storage: Literal["plain", "encrypted", "off"] = Field(
         "plain", description="How prompt texts are stored."
     )
-    text_keys: dict[str, Key] = Field(
+    text_keys: dict[KeyId, Key] = Field(
         default_factory=dict, description="AES-256-GCM keys by id, 32 bytes in base64."
     )
     text_key_id: str = Field("", description="The key that new texts are encrypted with.")
@@ -138,7 +146,7 @@ class Settings(BaseSettings):
     limit_batch_prompts: int = Field(512, ge=1, description="Prompts in one batch call.")
     limit_prompt_bytes: int = Field(512 * 1024, ge=1, description="Text of one prompt.")
     limit_messages: int = Field(1024, ge=1, description="Messages in one prompt.")
-    limit_id_bytes: int = Field(256, ge=1, description="An id or a model name.")
+    limit_id_bytes: int = Field(256, ge=1, le=_LONGEST_ID, description="An id or a model name.")
     limit_attributes: int = Field(32, ge=0, description="Attributes of one prompt.")
     limit_attribute_bytes: int = Field(256, ge=1, description="A key or value of an attribute.")
     limit_page_size: int = Field(200, ge=1, description="Items in one page.")

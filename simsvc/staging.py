@@ -28,6 +28,9 @@ _NOT_LOADED = (
 )  # fmt: skip
 
 
+_GRACE = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     batcher: Batcher
@@ -43,7 +46,7 @@ class StageFactory:
         self._settings = settings
         self._record = record
         self._threads = threads
-        self._loaded: dict[str, _Loaded] = {}
+        self._loaded: dict[int, tuple[Stage, _Loaded]] = {}
         self._retired: list[SegmentedIndex] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed = asyncio.Event()
@@ -52,7 +55,7 @@ class StageFactory:
     @property
     def serving(self) -> Batcher:
         """Return what embeds for the generation that answers."""
-        return self._loaded[self.stages.serving.generation].batcher
+        return self._loaded[id(self.stages.serving)][1].batcher
 
     async def make(self, generation: Generation) -> Stage:
         """Load a generation's model, with an empty index. ActivationError if that cannot be."""
@@ -68,9 +71,18 @@ class StageFactory:
 
     def release(self, stage: Stage) -> None:
         """Let go of a stage: what was queued for its model is still done."""
-        loaded = self._loaded.pop(stage.generation)
+        _, loaded = self._loaded.pop(id(stage))
         self._retired.append(loaded.index)
         self._keep(asyncio.create_task(asyncio.to_thread(loaded.batcher.stop)))
+
+    def retire(self, stage: Stage) -> None:
+        """Let go of a stage when the calls that began with it have ended."""
+
+        async def later() -> None:
+            await asyncio.sleep(_GRACE)
+            self.release(stage)
+
+        self._keep(asyncio.create_task(later()))
 
     async def watch(self) -> None:
         """Wait until the model of the generation that answers fails; raise UnavailableError."""
@@ -79,12 +91,12 @@ class StageFactory:
 
     def close(self) -> None:
         """Stop the models. Any thread but theirs."""
-        for loaded in self._loaded.values():
+        for _, loaded in self._loaded.values():
             loaded.batcher.stop()
 
     def finish_sealing(self) -> None:
         """Wait for segments that are being sealed; raise what went wrong in one."""
-        for index in (*self._retired, *(loaded.index for loaded in self._loaded.values())):
+        for index in (*self._retired, *(loaded.index for _, loaded in self._loaded.values())):
             index.finish_sealing()
 
     def _stage(self, settings: Settings, record: SqlRecord, engine: Engine) -> Stage:
@@ -92,16 +104,17 @@ class StageFactory:
         name = record.generation.generation_id
         threads = self._threads
         index = make_index(settings, engine.info, threads.sealing, threads.helpers, name)
-        self._loaded[name] = _Loaded(batcher, index)
-        self._keep(asyncio.create_task(self._watch(name, batcher)))
-        return make_stage(settings, record, batcher, index)
+        stage = make_stage(settings, record, batcher, index)
+        self._loaded[id(stage)] = (stage, _Loaded(batcher, index))
+        self._keep(asyncio.create_task(self._watch(stage, batcher)))
+        return stage
 
-    async def _watch(self, name: str, batcher: Batcher) -> None:
+    async def _watch(self, stage: Stage, batcher: Batcher) -> None:
         try:
             await batcher.watch()
         except UnavailableError:
             # Another one's failure is its cut-over's: it ends, and this one goes on.
-            if self.stages.serving.generation == name:
+            if self.stages.serving is stage:
                 self._failed.set()
 
     def _keep(self, task: asyncio.Task[None]) -> None:

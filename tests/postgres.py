@@ -32,10 +32,12 @@ class Databases:
         self._admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         self._template = f"simsvc_test_{uuid.uuid4().hex[:12]}"
         self._made = 0
+        self._migrated = False
 
     def make(self) -> str:
         """Return the URL of a new record, with its schema up to date."""
-        if not self._made:
+        if not self._migrated:
+            self._migrated = True
             self.run(f"CREATE DATABASE {self._template} TEMPLATE template0 ENCODING 'UTF8'")
             open_engine(self.url(self._template), 10.0).dispose()
         return self._copy(self._template)
@@ -49,7 +51,9 @@ class Databases:
         self.run(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
     def close(self) -> None:
-        """Delete the database that the others are copied from."""
+        """Delete the database that the others are copied from, and copies not given back."""
+        for number in range(1, self._made + 1):
+            self.drop(self.url(f"{self._template}_{number}"))
         self.drop(self.url(self._template))
         self._admin.dispose()
 
@@ -135,7 +139,9 @@ class OwnServer:
         self._run("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "start")
 
     def stop(self, how: str) -> None:
-        """Stop it: "fast", or "immediate" as a crash would."""
+        """Stop it, if it runs: "fast", or "immediate" as a crash would."""
+        if not (self._data / "postmaster.pid").exists():
+            return
         self._run("pg_ctl", "-D", str(self._data), "-m", how, "-w", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:

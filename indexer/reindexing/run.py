@@ -25,6 +25,8 @@ from simsvc.threads import cores
 
 # What came meanwhile is embedded too, down to what the cut-over does in passing.
 _TAIL = 2048
+# Traffic may come as fast as it is embedded: the cut-over catches up with it.
+_ROUNDS = 3
 _POLL = 0.5
 _REFERENCES = 256
 _CANNOT = (TextMissingError, WorkersDiedError, ModelNotFoundError, WrongWeightsError)
@@ -88,7 +90,9 @@ class Runner:
                 self._check()
                 time.sleep(_POLL)
             job = self._reindexing.job(self._job_id)
-            while job.kind is JobKind.REEMBED and self._reindexing.more(job, _TAIL):
+            for _ in range(_ROUNDS if job.kind is JobKind.REEMBED else 0):
+                if not self._reindexing.more(job, _TAIL):
+                    break
                 self._embed()
                 job = self._reindexing.job(self._job_id)
             self._build(self._shop.generation_of(job), beat)

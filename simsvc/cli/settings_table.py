@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from simsvc.settings import Settings
@@ -30,6 +31,8 @@ def with_settings_table(document: str) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
     if value is None or value in ("", [], {}):
         return ""
     if isinstance(value, Path):

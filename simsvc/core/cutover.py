@@ -34,8 +34,6 @@ _BATCH = 256
 _DUAL_FROM = 512
 _LAST = 64
 _REFERENCES = 256
-# Calls that began with the former generation end with it.
-_GRACE = 10.0
 _log = structlog.get_logger()
 
 
@@ -45,10 +43,11 @@ class CancelledCutoverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """Makes a generation's parts, and lets go of them."""
+    """Makes a generation's parts, and lets go of them: at once, or when calls have ended."""
 
     make: Callable[[Generation], Awaitable[Stage]]
     release: Callable[[Stage], None]
+    retire: Callable[[Stage], None]
 
 
 class Cutover:
@@ -103,8 +102,7 @@ class Cutover:
             raise
         _log.info("generation_serves", generation=generation.generation_id)
         await done()
-        await asyncio.sleep(_GRACE)
-        self._staging.release(old)
+        self._staging.retire(old)
 
     async def _references(self, move: _Move) -> None:
         """Embed the items of reference sets that the generation has not."""

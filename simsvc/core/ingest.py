@@ -152,7 +152,13 @@ class Ingest:
     async def _look_up(
         self, arrivals: Sequence[_Arrival]
     ) -> tuple[dict[str, Answered], dict[bytes, Known]]:
-        found = await self._known.get([(a.prompt.request_id, a.payload_hash) for a in arrivals])
+        keys = [(a.prompt.request_id, a.payload_hash) for a in arrivals]
+        try:
+            found = await self._known.get(keys)
+        except UnavailableError:
+            # No prompt gets as far as the writer, so nothing else would find out.
+            self._writer.writable = False
+            raise
         answered = {key[0]: known.answered for key, known in found.items() if known.answered}
         embedded = {key[1]: known.embedding for key, known in found.items() if known.embedding}
         return answered, embedded

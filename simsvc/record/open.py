@@ -45,8 +45,12 @@ class Database:
 
 def open_database(settings: Settings) -> Database:
     """Open the record with its schema up to date."""
-    url = settings.record_url or f"sqlite:///{settings.data_dir / 'record.db'}"
-    return Database(open_engine(url, settings.record_busy), text_codec(settings))
+    return Database(open_engine(record_url(settings), settings.record_busy), text_codec(settings))
+
+
+def record_url(settings: Settings) -> str:
+    """Return where the record is, as SQLAlchemy writes it."""
+    return settings.record_url.get_secret_value() or f"sqlite:///{settings.data_dir / 'record.db'}"
 
 
 def open_record(settings: Settings, model: ModelInfo) -> SqlRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Column, Connection, Engine, Table, insert, select
@@ -36,6 +36,10 @@ _ACCOUNTS = _Kind(tables.accounts, tables.account_hashes, "account")
 _ORGANIZATIONS = _Kind(tables.organizations, tables.organization_hashes, "organization")
 
 
+# A name under every key, the active one first, and its raw id.
+_Names = dict[bytes, tuple[tuple[KeyedHash, ...], str]]
+
+
 class _Registry:
     """References by hash, made on first sight, the recent ones cached."""
 
@@ -43,53 +47,59 @@ class _Registry:
         self._kind = kind
         self._cache: OrderedDict[bytes, int] = OrderedDict()
 
-    def cached(self, key: tuple[KeyedHash, ...]) -> bool:
-        return key[0].value in self._cache
-
-    def reference(self, connection: Connection | None, key: tuple[KeyedHash, ...], raw: str) -> int:
-        """Return the reference; the connection is needed only where it is not cached."""
-        active = key[0].value
-        reference = self._cache.get(active)
-        if reference is not None:
+    def cached(self, names: _Names) -> dict[bytes, int]:
+        """Return the references of the names that are cached, by active hash."""
+        found = {active: self._cache[active] for active in names if active in self._cache}
+        for active in found:
             self._cache.move_to_end(active)
-        else:
-            if connection is None:
-                raise LookupError("a name that is not cached needs a connection")
-            reference = self._find_or_make(connection, key, raw)
-            self._cache[active] = reference
-            if len(self._cache) > _CACHED:
-                self._cache.popitem(last=False)
-        return reference
+        return found
 
-    def forget(self, key: tuple[KeyedHash, ...]) -> None:
-        """Take back what a transaction that failed put into the cache."""
-        self._cache.pop(key[0].value, None)
+    def remember(self, references: Mapping[bytes, int]) -> None:
+        """Take references into the cache; call once they are in the record."""
+        self._cache.update(references)
+        while len(self._cache) > _CACHED:
+            self._cache.popitem(last=False)
 
-    def _find_or_make(self, connection: Connection, key: tuple[KeyedHash, ...], raw: str) -> int:
-        kind = self._kind
-        known = {
-            row.hash: row[1]
-            for row in connection.execute(
-                select(kind.hashes.c.hash, kind.hashes.c[kind.reference]).where(
-                    kind.hashes.c.hash.in_([h.value for h in key])
-                )
-            )
-        }
-        active = key[0]
-        if active.value in known:
-            return int(known[active.value])
-        if known:
+    def find_or_make(self, connection: Connection, names: _Names) -> dict[bytes, int]:
+        """Return the references of names by active hash, in a few statements for all of them."""
+        known = self._find(connection, [h.value for key, _ in names.values() for h in key])
+        new: dict[bytes, str] = {}
+        noted: dict[bytes, bytes] = {}
+        for active, (key, raw) in names.items():
+            if active in known:
+                continue
             # Seen under an older key: the same account under one more hash.
-            reference = int(next(iter(known.values())))
-        else:
-            made = connection.execute(insert(kind.table).values(hash=active.value, raw_id=raw))
-            reference = int(made.inserted_primary_key[0])  # type: ignore[index]
-        connection.execute(
-            insert(kind.hashes).values(
-                {"hash": active.value, "key_id": active.key_id, kind.reference: reference}
-            )
+            seen = next((h.value for h in key if h.value in known or h.value in new), None)
+            if seen is None:
+                new[active] = raw
+            noted[active] = seen or active
+        known |= self._make(connection, new)
+        rows = []
+        for active, seen in noted.items():
+            known[active] = known[seen]
+            key_id = names[active][0][0].key_id
+            rows.append({"hash": active, "key_id": key_id, self._kind.reference: known[active]})
+        if rows:
+            connection.execute(insert(self._kind.hashes), rows)
+        return {active: known[active] for active in names}
+
+    def _find(self, connection: Connection, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        table = self._kind.hashes.c
+        found: dict[bytes, int] = {}
+        for chunk in chunks(hashes, PARAMETERS):
+            query = select(table.hash, table[self._kind.reference]).where(table.hash.in_(chunk))
+            found |= {row[0]: row[1] for row in connection.execute(query)}
+        return found
+
+    def _make(self, connection: Connection, new: Mapping[bytes, str]) -> dict[bytes, int]:
+        if not new:
+            return {}
+        table = self._kind.table
+        made = connection.execute(
+            insert(table).returning(table.c.hash, self._kind.key),
+            [{"hash": active, "raw_id": raw} for active, raw in new.items()],
         )
-        return reference
+        return {row[0]: row[1] for row in made}
 
 
 class OwnerStore(Store):
@@ -102,18 +112,22 @@ class OwnerStore(Store):
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
         """See `Record.owners`."""
-        new = [k for k in keys if not self._is_cached(k)]
-        if not new:
-            return [self._owner(None, k) for k in keys]
-        try:
-            with writing(self._engine) as connection:
-                return [self._owner(connection, k) for k in keys]
-        except BaseException:
-            for key in new:
-                self._account_registry.forget(key.account)
-                if key.organization:
-                    self._organization_registry.forget(key.organization)
-            raise
+        accounts: _Names = {}
+        organizations: _Names = {}
+        for key in keys:
+            raw_account, raw_organization = key.raw or ("", "")
+            accounts.setdefault(key.account[0].value, (key.account, raw_account))
+            if key.organization:
+                value = key.organization[0].value
+                organizations.setdefault(value, (key.organization, raw_organization))
+        account, organization = self._references(accounts, organizations)
+        return [
+            Owner(
+                account[key.account[0].value],
+                organization[key.organization[0].value] if key.organization else 0,
+            )
+            for key in keys
+        ]
 
     def find_account(self, hashes: Sequence[bytes]) -> int | None:
         """See `Record.find_account`."""
@@ -142,19 +156,23 @@ class OwnerStore(Store):
                     found.setdefault(account, []).append(value)
         return found
 
-    def _is_cached(self, key: OwnerKey) -> bool:
-        organization = not key.organization or self._organization_registry.cached(key.organization)
-        return organization and self._account_registry.cached(key.account)
-
-    def _owner(self, connection: Connection | None, key: OwnerKey) -> Owner:
-        raw_account, raw_organization = key.raw or ("", "")
-        account = self._account_registry.reference(connection, key.account, raw_account)
-        if not key.organization:
-            return Owner(account, 0)
-        return Owner(
-            account,
-            self._organization_registry.reference(connection, key.organization, raw_organization),
+    def _references(
+        self, accounts: _Names, organizations: _Names
+    ) -> tuple[dict[bytes, int], dict[bytes, int]]:
+        """Return the references by active hash, making those that are new in one transaction."""
+        wanted = (
+            (self._account_registry, accounts),
+            (self._organization_registry, organizations),
         )
+        found = [registry.cached(names) for registry, names in wanted]
+        if any(len(have) < len(names) for have, (_, names) in zip(found, wanted, strict=True)):
+            with writing(self._engine) as connection:
+                for have, (registry, names) in zip(found, wanted, strict=True):
+                    missing = {k: name for k, name in names.items() if k not in have}
+                    have.update(registry.find_or_make(connection, missing))
+            for have, (registry, _) in zip(found, wanted, strict=True):
+                registry.remember(have)
+        return found[0], found[1]
 
     def _find(self, kind: _Kind, hashes: Sequence[bytes]) -> int | None:
         query = select(kind.hashes.c[kind.reference]).where(kind.hashes.c.hash.in_(hashes))

@@ -24,7 +24,7 @@ from simsvc.ports.record import ReplayBatch
 from simsvc.record import tables
 from simsvc.record.catalogue import SqlCatalogue
 from simsvc.record.engine import open_unmigrated
-from simsvc.record.open import text_codec
+from simsvc.record.open import record_url, text_codec
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 
@@ -91,7 +91,7 @@ def open_for_reading(settings: Settings, generation: str = "") -> RecordReader:
 
     UnreadableRecordError if there is no such thing.
     """
-    url = settings.record_url or f"sqlite:///{settings.data_dir / 'record.db'}"
+    url = record_url(settings)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         raise UnreadableRecordError(f"there is no record at {parsed.database}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import DBAPIError
 
 from simsvc.domain.errors import SimsvcError
@@ -127,11 +127,14 @@ def bytes_on_disk(folder: Path) -> bytes:
 def bytes_of_tables(record: SqlRecord) -> bytes:
     """Return all that the tables of a record hold, bytes as they are."""
     with record._engine.connect() as connection:
-        rows = [
-            row
-            for table in metadata.tables.values()
-            for row in connection.execute(select(table)).all()
-        ]
+        return bytes_of(connection)
+
+
+def bytes_of(connection: Connection) -> bytes:
+    """Return all that the tables of a database hold, bytes as they are."""
+    rows = [
+        row for table in metadata.tables.values() for row in connection.execute(select(table)).all()
+    ]
     return b"\n".join(
         value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row
     )

@@ -9,7 +9,7 @@ import pytest
 
 from simsvc.domain.errors import OverloadedError, RequestIdReusedError, UnavailableError
 from simsvc.domain.prompt import Outcome
-from simsvc.ports.record import NewPrompt
+from simsvc.ports.record import Answered, NewPrompt
 from tests.fakes.record import MemoryRecord
 from tests.unit.helpers import Core, prompt
 
@@ -116,6 +116,22 @@ async def test_a_record_that_cannot_be_written(core: Core) -> None:
     assert (core.index.stats().prompts, core.detector.accounts) == (0, 0)
     assert core.admission.in_use == 0
     core.record.error = None
+    [outcome] = await core.ingest.observe([prompt("a")])
+    assert isinstance(outcome, Outcome)
+    assert core.writer.writable
+
+
+async def test_a_record_that_cannot_be_read(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answered(_: Sequence[str]) -> dict[str, Answered]:
+        raise UnavailableError("the database is gone")
+
+    with monkeypatch.context() as gone:
+        gone.setattr(core.record, "answered", answered)
+        with pytest.raises(UnavailableError):
+            await core.ingest.observe([prompt("a")])
+    # The probe only looks at a record that is thought not to be writable.
+    assert not core.writer.writable
+    assert core.admission.in_use == 0
     [outcome] = await core.ingest.observe([prompt("a")])
     assert isinstance(outcome, Outcome)
     assert core.writer.writable

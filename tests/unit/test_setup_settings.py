@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
 from simsvc.core.access import Role
@@ -73,6 +73,10 @@ def test_a_file_that_is_not_there(toml: Path) -> None:
         {"text_keys": {"a": "not base64!"}},
         {"tokens": [{"name": "x", "sha256": "A" * 64, "roles": ["ingest"]}]},
         {"tokens": [{"name": "x", "sha256": "0" * 64, "roles": ["admin"]}]},
+        {"tokens": [{"name": "a\0b", "sha256": "0" * 64, "roles": ["ingest"]}]},
+        {"pseudonym_keys": {"a" * 65: KEY}, "pseudonym_key_id": "a" * 65},
+        {"text_keys": {"a\0": KEY}},
+        {"limit_id_bytes": 257},
         {"retention": 0},
         {"retention": "nan"},
         {"detection_alpha": 1},
@@ -95,7 +99,9 @@ def test_limits_are_those_of_the_settings() -> None:
 def test_keys_are_not_shown() -> None:
     keys = {"pseudonym_keys": {"a": KEY}, "text_keys": {"a": OTHER}}
     settings = Settings(**keys, pseudonym_key_id="a", text_key_id="a")  # type: ignore[arg-type]
+    settings.record_url = SecretStr("postgresql://simsvc:password@host/simsvc")
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert "password" not in shown
         assert KEY not in shown
         assert OTHER not in shown
 
