@@ -25,9 +25,8 @@ _ERRORS = (EngineMissingError, ModelNotFoundError, WrongWeightsError, OSError, V
 def describe(model: str) -> ModelInfo:
     """Return what a model is, by its setting. InvalidError if it cannot be loaded."""
     command = [sys.executable, "-m", "simsvc.describe", model]
-    # Beside a server: it must not take its cores.
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
-        command, capture_output=True, text=True, check=False, preexec_fn=lambda: os.nice(10)
+        command, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         told = done.stderr.strip().splitlines()
@@ -39,6 +38,8 @@ def describe(model: str) -> ModelInfo:
 def _main(model: str) -> None:
     from simsvc.assembly import make_engine  # noqa: PLC0415 - the caller does without PyTorch
 
+    # Beside a server, whose cores it must not take.
+    os.nice(10)
     changed = {"model": model_location(model), "model_sha256": ""}
     try:
         info = make_engine(Settings().model_copy(update=changed)).info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,7 @@ from simsvc.telemetry.metrics import Metrics
 from simsvc.telemetry.tracing import TracingExtraMissingError, configure_tracing
 
 _PROBE_EVERY = 1.0
+_SWITCH_SECONDS = 0.0005
 _START_ERRORS = (
     AddressTakenError,
     ModelNotFoundError,
@@ -57,6 +59,8 @@ class StartError(Exception):
 def run(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT. StartError with what to do if it cannot start."""
     configure_logs(settings.log_level, settings.log_format)
+    # A thread that computes in Python would keep the event loop waiting for 5 ms each time.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         asyncio.run(_serve(settings))
     except _START_ERRORS as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import empty_pb2
 
@@ -18,7 +19,7 @@ _LONGEST_WAIT = 3600.0
 
 
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignore[misc]
-    """See operations.proto. DeleteOperation is not offered: operations are kept."""
+    """See operations.proto."""
 
     def __init__(self, generations: Generations, sealer: TokenSealer) -> None:
         self._generations = generations
@@ -57,6 +58,13 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignor
     ) -> empty_pb2.Empty:
         """See operations.proto."""
         await self._generations.cancel(_job_id(request.name))
+        return empty_pb2.Empty()
+
+    async def DeleteOperation(
+        self, request: operations_pb2.DeleteOperationRequest, context: Context
+    ) -> empty_pb2.Empty:
+        """Operations are kept, as a trace of what was done: UNIMPLEMENTED."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "operations are kept")
         return empty_pb2.Empty()
 
     async def WaitOperation(

@@ -69,6 +69,7 @@ METHODS = {
     f"/{OPERATIONS}/GetOperation": Method(_OVERVIEW, operations_pb2.GetOperationRequest),
     f"/{OPERATIONS}/ListOperations": Method(_OVERVIEW, operations_pb2.ListOperationsRequest),
     f"/{OPERATIONS}/CancelOperation": Method(_OPERATE, operations_pb2.CancelOperationRequest),
+    f"/{OPERATIONS}/DeleteOperation": Method(_OPERATE, operations_pb2.DeleteOperationRequest),
     f"/{OPERATIONS}/WaitOperation": Method(_OVERVIEW, operations_pb2.WaitOperationRequest),
     f"/{INFO}/GetServerInfo": Method(ALL_ROLES, info_pb2.GetServerInfoRequest),
 }
