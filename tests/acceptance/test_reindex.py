@@ -1,0 +1,315 @@
+"""Reindexing 20,000 prompts to another model: under traffic, and killed at random points."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from google.longrunning import operations_pb2, operations_pb2_grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from simsvc.client import Client, Connection, ObservedPrompt
+from simsvc.record.open import open_database
+from simsvc.settings import Settings
+from simsvc.v1 import info_pb2, info_pb2_grpc, reindex_pb2, reindex_pb2_grpc, search_pb2_grpc
+from simsvc.v1 import search_pb2 as search
+from tests.models import static_model
+from tests.process import ServerProcess
+
+PROMPTS = 20_000
+BATCH = 500
+WORDS = (
+    "ledger", "invoice", "moon", "river", "code", "python", "sort", "list", "poem", "story", "cat",
+    "train", "ticket", "paris", "london", "data", "chart", "plot", "explain", "write", "summarise",
+    "table", "recipe", "soup", "garden", "violin", "bridge", "harbour",
+)  # fmt: skip
+SERVING = reindex_pb2.GENERATION_STATE_SERVING
+SHADOW = reindex_pb2.GENERATION_STATE_SHADOW
+
+
+def made_up(number: int) -> ObservedPrompt:
+    rng = random.Random(number)
+    words = " ".join(rng.choices(WORDS, k=rng.randint(3, 12)))
+    frame = "Answer in one short sentence and do not repeat the question please: "
+    text = (frame if number % 3 == 0 else "") + words
+    return ObservedPrompt(f"r{number}", f"account {number % 300}", [("user", text)])
+
+
+class World:
+    """A folder with the record of a server that has stopped, and two models."""
+
+    def __init__(self, root: Path) -> None:
+        self.data = root / "data"
+        self.models = (
+            static_model(root / "first", 96, seed=1),
+            static_model(root / "second", 64, seed=2),
+        )
+        self.settings = {
+            "SIMSVC_MODEL": str(self.models[0]),
+            "SIMSVC_ENGINE": "torch",
+            "SIMSVC_SEGMENT_PROMPTS": "4096",
+            "SIMSVC_REINDEX_WORKERS": "1",
+        }
+        with ServerProcess(self.data, self.settings) as server:
+            with Client(Connection(server.address())) as client:
+                for start in range(0, PROMPTS, BATCH):
+                    numbers = range(start, start + BATCH)
+                    client.observe_batch([made_up(n) for n in numbers])
+            assert server.terminate() == 0
+
+    def copy(self, folder: Path) -> Path:
+        shutil.copytree(self.data, folder)
+        return folder
+
+    def environment(self, data: Path) -> dict[str, str]:
+        return {**os.environ, **self.settings, "SIMSVC_DATA_DIR": str(data)}
+
+    def indexer(self, data: Path, *arguments: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "indexer.cli", *arguments, "--json"]
+        done = subprocess.run(
+            command, env=self.environment(data), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return told
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("reindex"))
+
+
+class Traffic(threading.Thread):
+    """Goes on ingesting and searching, and notes every call that fails."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(daemon=True)
+        self._address = address
+        self._ended = threading.Event()
+        self.sent = PROMPTS
+        self.searches = 0
+        self.failed: list[Exception] = []
+
+    def run(self) -> None:
+        with Client(Connection(self._address)) as client, channel(self._address) as wire:
+            stub = search_pb2_grpc.SearchServiceStub(wire)
+            while not self._ended.wait(0.01):
+                try:
+                    client.observe_batch([made_up(self.sent + i) for i in range(8)])
+                    self.sent += 8
+                    found = stub.SearchPrompts(search.SearchPromptsRequest(text="python code poem"))
+                    assert found.groups
+                    self.searches += 1
+                except (grpc.RpcError, AssertionError, OSError) as error:
+                    self.failed.append(error)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def channel(address: str) -> grpc.Channel:
+    return grpc.insecure_channel(address)
+
+
+class Operator:
+    """Starts operations and follows them to their ends."""
+
+    def __init__(self, address: str) -> None:
+        wire = channel(address)
+        self.reindex = reindex_pb2_grpc.ReindexServiceStub(wire)
+        self.operations = operations_pb2_grpc.OperationsStub(wire)
+        self.searching = search_pb2_grpc.SearchServiceStub(wire)
+        self.info = info_pb2_grpc.InfoServiceStub(wire)
+        self.told: list[reindex_pb2.OperationMetadata] = []
+
+    def planned(self, model: Path) -> reindex_pb2.GenerationInfo:
+        request = reindex_pb2.StartReindexRequest(model=str(model), validate_only=True)
+        return generation_of(self.reindex.StartReindex(request))
+
+    def reindexed(self, model: Path) -> reindex_pb2.GenerationInfo:
+        request = reindex_pb2.StartReindexRequest(model=str(model))
+        return self._end_of(self.reindex.StartReindex(request))
+
+    def activated(self, generation_id: str) -> reindex_pb2.GenerationInfo:
+        request = reindex_pb2.ActivateGenerationRequest(generation_id=generation_id)
+        return self._end_of(self.reindex.ActivateGeneration(request))
+
+    def rolled_back(self) -> reindex_pb2.GenerationInfo:
+        request = reindex_pb2.RollbackGenerationRequest()
+        return self._end_of(self.reindex.RollbackGeneration(request))
+
+    def generations(self) -> list[reindex_pb2.GenerationInfo]:
+        request = reindex_pb2.ListGenerationsRequest()
+        return list(self.reindex.ListGenerations(request).generations)
+
+    def server(self) -> info_pb2.GetServerInfoResponse:
+        return self.info.GetServerInfo(info_pb2.GetServerInfoRequest())
+
+    def _end_of(self, operation: operations_pb2.Operation) -> reindex_pb2.GenerationInfo:
+        self.told = []
+        while True:
+            told = reindex_pb2.OperationMetadata()
+            assert operation.metadata.Unpack(told)
+            self.told.append(told)
+            if operation.done:
+                return generation_of(operation)
+            wait = operations_pb2.WaitOperationRequest(name=operation.name)
+            wait.timeout.FromMilliseconds(300)
+            operation = self.operations.WaitOperation(wait)
+
+
+def generation_of(operation: operations_pb2.Operation) -> reindex_pb2.GenerationInfo:
+    made = reindex_pb2.GenerationInfo()
+    assert operation.response.Unpack(made), operation.error
+    return made
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    trailers = dict(error.trailing_metadata())  # type: ignore[attr-defined]
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[-1].Unpack(info)
+    return info.reason
+
+
+@pytest.mark.timeout(600)
+def test_another_model_takes_over_under_traffic(world: World, tmp_path: Path) -> None:
+    with ServerProcess(world.copy(tmp_path / "data"), world.settings) as server:
+        address = server.address()
+        operator, traffic = Operator(address), Traffic(address)
+        traffic.start()
+        assert operator.planned(world.models[1]).dimension == 64
+        assert len(operator.generations()) == 1
+
+        shadow = operator.reindexed(world.models[1])
+        check_progress(operator.told)
+        assert (shadow.state, shadow.report.sample) == (SHADOW, 256)
+        assert shadow.report.recall > 0.9
+        assert 0 < shadow.report.neighbour_overlap < 1
+
+        check_the_flip(operator, shadow.generation_id)
+        assert operator.rolled_back().dimension == 96
+        assert operator.rolled_back().generation_id == shadow.generation_id
+
+        traffic.stop()
+        assert traffic.failed == []
+        assert traffic.searches > 50
+        index = operator.server().index
+        assert (index.prompts, index.lag) == (traffic.sent, 0)
+        assert server.terminate() == 0
+    check_complete(tmp_path / "data", traffic.sent)
+    # The record says which model serves, whatever the setting is.
+    with ServerProcess(tmp_path / "data", world.settings) as server:
+        told = Operator(server.address()).server()
+        assert told.generation.generation_id == shadow.generation_id
+        assert told.index.prompts == traffic.sent
+
+
+def check_progress(told: list[reindex_pb2.OperationMetadata]) -> None:
+    """It never falls, and ends with all that there is."""
+    done = [t.prompts_embedded + t.prompts_indexed for t in told]
+    assert done == sorted(done)
+    assert [t.phase for t in told] == sorted(t.phase for t in told)
+    assert all(t.prompts_embedded <= t.prompts_total for t in told)
+    assert done[-1] >= 2 * PROMPTS
+
+
+def check_the_flip(operator: Operator, generation_id: str) -> None:
+    """A page token of the former generation is refused by name."""
+    request = search.SearchPromptsRequest(text="python code poem", page_size=2)
+    request.page_token = operator.searching.SearchPrompts(request).next_page_token
+    assert operator.searching.SearchPrompts(request).groups
+    assert operator.activated(generation_id).state == SERVING
+    assert operator.server().generation.generation_id == generation_id
+    with pytest.raises(grpc.RpcError) as refused:
+        operator.searching.SearchPrompts(request)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason_of(refused.value) == "OTHER_GENERATION"
+
+
+def check_complete(data: Path, prompts: int) -> None:
+    """Every prompt has a vector and a row in both generations."""
+    settings = Settings(data_dir=data)
+    database = open_database(settings)
+    for generation in database.catalogue.generations():
+        record = database.record(generation)
+        batches = record.replay(0, 10**9, 4096, with_vectors=True)
+        seqs = np.concatenate([batch.rows["seq"] for batch in batches])
+        if generation.state == SERVING:
+            assert seqs.tolist() == list(range(1, prompts + 1))
+        else:
+            assert seqs.tolist() == list(range(1, len(seqs) + 1))
+            assert len(seqs) >= PROMPTS
+    database.engine.dispose()
+
+
+@pytest.mark.timeout(600)
+def test_a_job_that_is_killed_three_times_ends_as_one_that_is_not(
+    world: World, tmp_path: Path
+) -> None:
+    calm, rough = world.copy(tmp_path / "calm"), world.copy(tmp_path / "rough")
+    model = str(world.models[1])
+    plan = world.indexer(calm, "plan", "--model", model)
+    assert plan["prompts"] == PROMPTS
+    ended = world.indexer(calm, "run", "--local", "--workers", "2", "--lease", "2")
+    assert (ended["state"], ended["embedded"], ended["indexed"]) == ("SUCCEEDED", PROMPTS, PROMPTS)
+
+    world.indexer(rough, "plan", "--model", model)
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    points = sorted(random.Random(seed).choices(range(2 * PROMPTS), k=3))
+    for point in points:
+        kill_at(world, rough, point)
+    ended = world.indexer(rough, "run", "--local", "--workers", "2", "--lease", "2")
+    assert (ended["state"], ended["embedded"], ended["indexed"]) == ("SUCCEEDED", PROMPTS, PROMPTS)
+    assert contents(rough, plan["generation"]) == contents(calm, plan["generation"])
+
+
+def kill_at(world: World, data: Path, point: int) -> None:
+    """Start the job and kill all of its processes when so much is done."""
+    command = [sys.executable, "-m", "indexer.cli", "run", "--local", "--workers", "2"]
+    database = open_database(Settings(data_dir=data))
+    with subprocess.Popen(
+        [*command, "--lease", "2"],
+        env=world.environment(data),
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as runner:
+        while runner.poll() is None:
+            [job] = database.jobs.jobs()
+            if job.done >= point:
+                os.killpg(runner.pid, signal.SIGKILL)
+                break
+            time.sleep(0.02)
+        runner.wait()
+    database.engine.dispose()
+
+
+def contents(data: Path, generation_id: str) -> dict[str, Any]:
+    """Return all that a generation consists of: rows, vectors, families, and its index's files."""
+    database = open_database(Settings(data_dir=data))
+    generation = database.catalogue.generation(generation_id)
+    assert generation is not None
+    batches = list(database.record(generation).replay(0, 10**9, 4096, with_vectors=True))
+    database.engine.dispose()
+    manifest = json.loads((data / "index" / generation_id / "manifest.json").read_text())
+    return {
+        "rows": b"".join(b.rows.tobytes() for b in batches),
+        "vectors": b"".join(b.vectors.tobytes() for b in batches),
+        "index": manifest,
+        "report": generation.report,
+    }
