@@ -55,9 +55,9 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
     tasks = [writing]
     try:
         await _recover(parts)
+        await parts.generations.resume()
         parts.readiness.reason = ""
         _log.info("serving", address=address)
-        await parts.generations.resume()
         tasks += [
             asyncio.create_task(parts.lifecycle.run(), name="lifecycle"),
             asyncio.create_task(parts.probe.run(), name="probe"),

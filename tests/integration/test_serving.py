@@ -53,6 +53,17 @@ class SlowLifecycle:
         await asyncio.Event().wait()
 
 
+class IdleGenerations:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def resume(self) -> None:
+        self.calls.append("resume")
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+
 class Stack:
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(2)
@@ -65,6 +76,7 @@ class Stack:
         self.model_failed = asyncio.Event()
         self.closed = False
         committer: Any = SimpleNamespace()
+        self.generations: Any = IdleGenerations()
         idle: Any = SimpleNamespace(run=self.lifecycle.run)
         self.port = server.add_insecure_port("127.0.0.1:0")
         self.parts = Parts(
@@ -76,6 +88,7 @@ class Stack:
             probe=idle,
             feed=CampaignFeed(MemoryRecord(), self.pool),
             watch_model=self._watch_model,
+            generations=self.generations,
             close=self._close,
         )
 
@@ -121,3 +134,4 @@ async def test_not_serving_before_recovery_and_an_error_ends_it() -> None:
             await serving
     assert stack.closed
     assert stack.lifecycle.snapshots == 1
+    assert stack.generations.calls == ["resume", "stop"]
