@@ -70,13 +70,14 @@ def settings_of(settings: Settings, generation: Generation) -> Settings:
     What the catalogue does not say is as it is set.
     """
     chosen = generation.index.chosen()
-    if generation.source and generation.source != model_location(settings.model):
+    if generation.source:
         chosen |= {
             "model": generation.source,
-            "model_sha256": "",
             "model_dtype": generation.model.dtype,
             "max_windows": generation.model.max_windows,
         }
+        if generation.source != model_location(settings.model):
+            chosen["model_sha256"] = ""
     return settings.model_copy(update=chosen)
 
 
