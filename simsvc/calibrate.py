@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from simsvc.assembly import make_detector, make_engine, make_index
+from simsvc.assembly import make_detector, make_index
 from simsvc.core.detection import Detector
 from simsvc.core.lifecycle import sightings_of
 from simsvc.domain.calibration import Calibration, Observed, calibrate
 from simsvc.domain.campaign import Campaign
+from simsvc.domain.errors import NotFoundError
 from simsvc.domain.verdict import Measures, Thresholds
 from simsvc.ports.embedder import ModelInfo
-from simsvc.record.open import open_record
+from simsvc.record.open import open_database
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 
@@ -29,17 +30,21 @@ class UnknownCampaignError(ValueError):
 def calibrate_record(
     settings: Settings, confirmed: Collection[str], dismissed: Collection[str], *, store: bool
 ) -> Calibration:
-    """Learn from the record of the settings, and store the result in its generation.
+    """Learn from the record of the settings, and store the result in the generation that serves.
 
-    UnknownCampaignError where a campaign is not there.
+    UnknownCampaignError where a campaign is not there; NotFoundError if no server has opened the
+    record yet.
     """
-    info = make_engine(settings).info
-    record = open_record(settings, info)
+    database = open_database(settings)
+    serving = database.catalogue.serving()
+    if serving is None:
+        raise NotFoundError("record: no server has opened it yet")
+    record = database.record(serving)
     try:
         unknown = {*confirmed, *dismissed} - {c.campaign_id for c in record.campaigns()}
         if unknown:
             raise UnknownCampaignError(f"no campaign {', '.join(sorted(unknown))}")
-        made = calibration_of(record, settings, info, confirmed, dismissed)
+        made = calibration_of(record, settings, serving.model, confirmed, dismissed)
         if store:
             record.save_calibration(made)
     finally:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from simsvc.domain.errors import SimsvcError
 from simsvc.settings import Settings
 
 _CANNOT = 2
@@ -31,7 +32,7 @@ def calibrate(
 
     try:
         made = calibrate_record(Settings(), confirmed, dismissed, store=not dry_run)
-    except UnknownCampaignError as error:
+    except (UnknownCampaignError, SimsvcError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(_CANNOT) from error
     if out:
