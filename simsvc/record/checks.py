@@ -98,15 +98,19 @@ class RecordChecks:
     def place(self, seqs: Sequence[int], received_before: int | None) -> None:
         """Put family 0 for those that came when another generation answered and have no family.
 
-        Those are the ones received before this time (µs), None: all of them. What is placed up to
-        where stays as it is noted: this is no part of a cut-over.
+        Those are the ones received before this time (µs) and followed by others with a family of
+        this generation; None: all of them. What is placed up to where stays as it is noted: this is
+        no part of a cut-over.
         """
         p, f = tables.prompts.c, tables.families.c
         on = and_(f.seq == p.seq, f.generation_id == self._vectors_of)
         query = select(p.seq).select_from(tables.prompts.outerjoin(tables.families, on))
         query = query.where(f.seq.is_(None))
         if received_before is not None:
-            query = query.where(p.received_at < received_before)
+            mine = tables.families.alias().c
+            last = select(func.max(mine.seq)).where(mine.generation_id == self._vectors_of)
+            last_placed = func.coalesce(last.scalar_subquery(), 0)
+            query = query.where(p.received_at < received_before, p.seq < last_placed)
         with writing(self._engine) as connection:
             for chunk in chunks(seqs, PARAMETERS):
                 bare = connection.execute(query.where(p.seq.in_(chunk))).scalars().all()

@@ -57,7 +57,8 @@ class SqliteBackend:
             return False
         with self._lock_file.open("rb") as lock:
             try:
-                # Shared, so that two that ask at once do not take each other for a server.
+                # Shared, so that two that ask at once do not take each other for a server, and
+                # only for as long as it takes to close the file.
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
