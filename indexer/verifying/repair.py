@@ -64,6 +64,8 @@ class Mender:
                 return
             if found == {Kind.UNKNOWN_SEGMENT}:
                 self._delete_unknown(generation)
+            elif any(bad_vectors(self.checker.checks(generation), generation)):
+                self._refuse(generation, "its index cannot be rebuilt from bad vectors")
             else:
                 self._rebuild(generation, record)
 

@@ -47,7 +47,16 @@ def check_snapshot(
             notes.append("no snapshot yet")
     # Rows of half an index would all be named as missing.
     if found.checkpoint is not None and not found.damages:
-        faults += _Comparison(checks, found.rows, found.checkpoint, cutoff).run()
+        comparison = _Comparison(checks, found.rows, found.checkpoint, cutoff)
+        try:
+            faults += comparison.run()
+        except FileNotFoundError as error:
+            # With the snapshot that it was of, most likely: the next look sees the new one.
+            path = Path(error.filename)
+            gone = "the file went while it was read"
+            faults.append(
+                Fault(Kind.CORRUPT_SEGMENT, gone, segment=path.parent.name, file=path.name)
+            )
     return IndexChecked(found.checkpoint, faults, notes)
 
 

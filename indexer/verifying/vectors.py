@@ -9,12 +9,11 @@ import numpy.typing as npt
 
 from indexer.verifying.faults import Fault, Kind, Tally
 from simsvc.domain.generation import GenerationState
+from simsvc.index.inspection import UNIT_TOLERANCE
 from simsvc.ports.generation import Generation
 from simsvc.record.checks import RecordChecks, StoredVectors
 
 _WIDTH = 2
-# A number of fp16 is off by 2⁻¹¹ of itself at the most, and so is a vector's length.
-_TOLERANCE = 4 * 2.0**-11
 _LENGTH, _FINITE, _UNIT = "is of the wrong length", "is not finite", "is not of unit length"
 
 
@@ -63,9 +62,9 @@ def _bad_in(page: StoredVectors, dimension: int) -> dict[str, Sequence[int]]:
     data = b"".join(d for d, fit in zip(page.data, fits.tolist(), strict=True) if fit)
     vectors: npt.NDArray[np.float32] = np.frombuffer(data, "<f2").astype(np.float32)
     vectors = vectors.reshape(-1, dimension)
-    finite: npt.NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
+    finite = np.asarray(np.isfinite(vectors).all(axis=1))
     norms = np.linalg.norm(np.where(finite[:, None], vectors, 0.0), axis=1)
-    unit = np.abs(norms - 1.0) <= _TOLERANCE
+    unit = np.abs(norms - 1.0) <= UNIT_TOLERANCE
     held = seqs[fits]
     return {
         _LENGTH: seqs[~fits].tolist(),

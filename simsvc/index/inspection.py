@@ -12,9 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from simsvc.index.files import ROWS
+from simsvc.index.files import ROWS, VECTORS
 from simsvc.index.snapshot import CorruptSnapshotError, Entry, read_manifest
 from simsvc.ports.index import ROW_DTYPE, Rows
+
+# A number of fp16 is off by 2⁻¹¹ of itself at the most, and so is a vector's length.
+UNIT_TOLERANCE = 4 * 2.0**-11
+_BATCH = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +121,16 @@ def _rows(folder: Path, entry: Entry) -> SegmentRows | Damage | None:
     path = folder / entry.folder / ROWS
     try:
         rows = np.load(path, mmap_mode="r")
+        vectors = np.load(path.with_name(VECTORS), mmap_mode="r")
     except (FileNotFoundError, ValueError, EOFError) as error:
-        return Damage(entry.folder, ROWS, f"the rows cannot be read: {type(error).__name__}")
-    if rows.dtype != ROW_DTYPE or rows.ndim != 1:
-        return Damage(entry.folder, ROWS, "these are no rows of an index")
-    if not len(rows):
-        return None
-    if (np.diff(rows["seq"]) <= 0).any():
-        return Damage(entry.folder, ROWS, "the rows do not ascend by seq")
-    return SegmentRows(path, int(rows["seq"][0]), int(rows["seq"][-1]))
+        return Damage(entry.folder, "", f"it cannot be read: {type(error).__name__}")
+    if rows.dtype != ROW_DTYPE or rows.ndim != 1 or (np.diff(rows["seq"]) <= 0).any():
+        return Damage(entry.folder, ROWS, "these are no rows that ascend by seq")
+    if vectors.dtype != np.float16 or vectors.ndim != 2 or len(vectors) != len(rows):
+        return Damage(entry.folder, VECTORS, "these are no vectors of its rows")
+    for start in range(0, len(vectors), _BATCH):
+        norms = np.linalg.norm(vectors[start : start + _BATCH].astype(np.float32), axis=1)
+        # What is not finite is not near 1 either.
+        if not (np.abs(norms - 1.0) <= UNIT_TOLERANCE).all():
+            return Damage(entry.folder, VECTORS, "a vector is not of unit length")
+    return SegmentRows(path, int(rows["seq"][0]), int(rows["seq"][-1])) if len(rows) else None
