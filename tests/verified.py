@@ -26,7 +26,8 @@ from simsvc.core.embedding import as_stored
 from simsvc.core.reindex import ReindexSpec
 from simsvc.domain.generation import GenerationState, IndexParameters, JobState
 from simsvc.embed.passes import embed_texts
-from simsvc.record.open import open_record
+from simsvc.ports.generation import Generation
+from simsvc.record.open import open_database, open_record
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 from tests.contract.support import owner_of
@@ -187,6 +188,20 @@ def assert_whole() -> dict[str, Any]:
     assert faults_in(report) == []
     assert report["faults"] == 0
     return report
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def generation_of(name: str) -> Generation:
+    database = open_database(Settings())
+    found = database.catalogue.generation(name)
+    database.engine.dispose()
+    assert found is not None
+    return found
 
 
 def serve(record: SqlRecord, generation: str) -> None:

@@ -10,13 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.verifying.check import Checker
-from simsvc.ports.generation import Generation
-from simsvc.record.catalogue import SqlCatalogue
 from simsvc.record.open import open_database
 from simsvc.settings import Settings
 from tests.contract.indexes import one_core
-from tests.process import ServerProcess
 from tests.verified import (
     LATER,
     MANIFEST,
@@ -25,6 +21,8 @@ from tests.verified import (
     World,
     assert_whole,
     faults_in,
+    flip_a_bit,
+    generation_of,
     make_world,
     run,
     serve,
@@ -41,12 +39,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.fixture
 def world(made: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return made.copy(tmp_path / "copy", monkeypatch)
-
-
-def flip_a_bit(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
 
 
 Harm = Callable[[Path], object]
@@ -205,14 +197,6 @@ def test_what_retention_dropped_is_no_fault(world: World, monkeypatch: pytest.Mo
     assert_whole()
 
 
-def generation_of(name: str) -> Generation:
-    database = open_database(Settings())
-    found = database.catalogue.generation(name)
-    database.engine.dispose()
-    assert found is not None
-    return found
-
-
 def test_an_index_made_of_bad_vectors(world: World) -> None:
     """A server that starts takes in what the record has, whatever it is."""
     query = "SELECT vector FROM vectors WHERE generation_id = ? AND seq = 50"
@@ -269,64 +253,6 @@ def test_a_former_generation_is_checked_up_to_where_it_ended(world: World) -> No
     assert faults_in(verify("--repair")) == []
     states = [g["state"] for g in assert_whole()["generations"]]
     assert states == ["RETIRED", "SERVING"]
-
-
-def test_beside_a_server(world: World) -> None:
-    with ServerProcess(world.data, world.environment) as server:
-        server.address()
-        # What a server has sealed since its last snapshot.
-        shutil.copytree(world.segment(world.old), world.index(world.old) / "sealed-99999999")
-        shutil.copytree(world.segment(world.new), world.index(world.new) / "sealed-99999999")
-        [fault] = faults_in(verify(code=1))
-        assert (fault["generation"], fault["kind"]) == (world.new, "unknown_segment")
-        segment = world.segment(world.old)
-        flip_a_bit(segment / "rows.npy")
-        told = run("verify", "--repair", code=1)
-        assert f"{world.old}: a server has its index in use: stop the server" in told.stderr
-        report = verify("--repair", code=1)
-        [fault] = faults_in(report)
-        assert (fault["generation"], fault["segment"]) == (world.old, segment.name)
-        assert [refused.split(":")[0] for refused in report["refused"]] == [world.old]
-        # Those that do not serve are mended beside it.
-        assert not (world.index(world.new) / "sealed-99999999").exists()
-        flip_a_bit(world.segment(world.new) / "rows.npy")
-        rebuilt = verify("--repair", "--generation", world.new)["repaired"]
-        assert rebuilt == [f"{world.new}: index rebuilt from {PROMPTS} prompts"]
-        server.kill()
-    assert faults_in(verify("--repair")) == []
-    assert_whole()
-    with ServerProcess(world.data, world.environment) as server:
-        server.address()
-        assert [e for e in server.log if e["event"] == "snapshot_discarded"] == []
-        assert_whole()
-
-
-class _Meanwhile(SqlCatalogue):
-    """A catalogue that something happens beside, when it is read between two looks."""
-
-    happens: Callable[[], object]
-
-    def generation(self, generation_id: str) -> Generation | None:
-        self.happens()
-        return super().generation(generation_id)
-
-
-def test_a_snapshot_that_is_being_replaced_is_no_damage(world: World, tmp_path: Path) -> None:
-    database = open_database(Settings())
-    generation = generation_of(world.old)
-    whole = shutil.copytree(world.index(world.old), tmp_path / "whole")
-    shutil.rmtree(world.segment(world.old))
-
-    def replace() -> None:
-        shutil.copytree(whole, world.index(world.old), dirs_exist_ok=True)
-
-    catalogue = _Meanwhile(database.engine)
-    catalogue.happens = lambda: None
-    checker = Checker(Settings(), catalogue, database.jobs, database.record)
-    assert [f.kind for f in checker.check(generation).faults] == ["corrupt_segment"]
-    catalogue.happens = replace
-    assert checker.check(generation).faults == ()
-    database.engine.dispose()
 
 
 def test_nothing_that_is_secret_is_told(world: World) -> None:
