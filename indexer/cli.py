@@ -12,6 +12,7 @@ from indexer.exporting.command import export_command
 from indexer.importing.command import import_command
 from indexer.rebuild import rebuild
 from indexer.reindexing import commands
+from indexer.verifying.command import verify_command
 from simsvc.assembly import make_index
 from simsvc.record.open import open_database, settings_of
 from simsvc.settings import Settings
@@ -60,6 +61,7 @@ app.command("cancel")(commands.cancel_command)
 app.command("import")(import_command)
 app.command("export")(export_command)
 app.command("detect")(detect_command)
+app.command("verify")(verify_command)
 
 
 if __name__ == "__main__":

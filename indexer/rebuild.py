@@ -21,12 +21,18 @@ class Rebuildable(VectorIndex, Snapshots, Protocol):
         ...
 
 
-def rebuild(record: Record, index: Rebuildable, progress: Callable[[int, int], None]) -> int:
+def rebuild(
+    record: Record,
+    index: Rebuildable,
+    progress: Callable[[int, int], None],
+    up_to: int | None = None,
+) -> int:
     """Fill an empty index from the record and write its snapshot; return the prompts in it.
 
-    `progress` is told the seq that was reached and the last one there is.
+    `progress` is told the seq that was reached and the last one there is, or `up_to`, beyond which
+    nothing is read.
     """
-    last, waiting = record.last_seq(), 0
+    last, waiting = record.last_seq() if up_to is None else up_to, 0
     for batch in record.replay(0, last, _BATCH, with_vectors=True):
         index.add(batch.rows, batch.vectors)
         waiting += len(batch.rows)

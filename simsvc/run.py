@@ -92,6 +92,7 @@ async def _serve(settings: Settings) -> None:
         feed=service.feed,
         watch_model=service.staging.watch,
         generations=service.generations,
+        finish_sealing=service.staging.finish_sealing,
         close=service.close,
     )
     host = settings.listen.rpartition(":")[0]

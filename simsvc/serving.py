@@ -24,7 +24,8 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a running server consists of. `close` lets go of everything at the end."""
+    """What a running server consists of. `finish_sealing` waits for
+    segments; `close` lets go of everything at the end."""
 
     server: grpc.aio.Server
     health: Health
@@ -35,6 +36,7 @@ class Parts:
     feed: CampaignFeed
     watch_model: Callable[[], Coroutine[None, None, None]]
     generations: Generations
+    finish_sealing: Callable[[], None]
     close: Callable[[], None]
 
 
@@ -100,6 +102,8 @@ async def _drain(parts: Parts, writing: asyncio.Task[None], seconds: float) -> N
         parts.writer.close()
         await writing
         await parts.writer.call(parts.lifecycle.tick)
+        # A segment that is sealed after the snapshot would be in no manifest.
+        await asyncio.to_thread(parts.finish_sealing)
         await parts.lifecycle.snapshot()
     await asyncio.to_thread(parts.close)
     _log.info("stopped", clean=not failed)

@@ -15,7 +15,7 @@ from simsvc.index.files import checksums, read_hot, read_sealed, replace_file, w
 from simsvc.index.hot import HotSegment
 from simsvc.index.sealed import SealedSegment
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _VERSION = 1
 
 
@@ -43,6 +43,34 @@ class Entry:
     ordinal: int
     nprobe: int
     files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a manifest says: the seq up to which its snapshot goes, and the segments."""
+
+    checkpoint: int
+    entries: tuple[Entry, ...]
+
+
+def read_manifest(folder: Path, generation_id: str) -> Manifest | None:
+    """Read a generation's manifest; None if there is none.
+
+    CorruptSnapshotError if it is not what was written, or is of another version or generation.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = _parsed(path.read_text())
+        if manifest["version"] != _VERSION or manifest["generation"] != generation_id:
+            raise CorruptSnapshotError("the manifest is of another version or generation")
+        if manifest.pop("sha256") != _sha256_of(manifest):
+            raise CorruptSnapshotError("the manifest is not what was written")
+        entries = tuple(Entry(**entry) for entry in manifest["segments"])
+        return Manifest(int(manifest["checkpoint"]), entries)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CorruptSnapshotError(f"{type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +106,16 @@ class SnapshotStore:
 
         CorruptSnapshotError if it is damaged: `discard` it, and the record rebuilds everything.
         """
-        path = self.folder / _MANIFEST
-        if not path.exists():
+        manifest = read_manifest(self.folder, self._generation_id)
+        if manifest is None:
             self._remove_unlisted()
             return Loaded(0, ())
         try:
-            manifest = _parsed(path.read_text())
-            if manifest["version"] != _VERSION or manifest["generation"] != self._generation_id:
-                raise CorruptSnapshotError("the manifest is of another version or generation")
-            if manifest.pop("sha256") != _sha256_of(manifest):
-                raise CorruptSnapshotError("the manifest is not what was written")
-            entries = [Entry(**entry) for entry in manifest["segments"]]
-            segments = tuple(self._read(entry, dimension) for entry in entries)
-            checkpoint = int(manifest["checkpoint"])
+            segments = tuple(self._read(entry, dimension) for entry in manifest.entries)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
             raise CorruptSnapshotError(f"{type(error).__name__}: {error}") from error
-        self._entries = {entry.folder: entry for entry in entries}
-        self.checkpoint = checkpoint
+        self._entries = {entry.folder: entry for entry in manifest.entries}
+        self.checkpoint = manifest.checkpoint
         self._remove_unlisted()
         return Loaded(self.checkpoint, segments)
 
@@ -116,7 +137,7 @@ class SnapshotStore:
                 "segments": [asdict(entry) for entry in entries],
             }
             manifest["sha256"] = _sha256_of(manifest)
-            replace_file(self.folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
+            replace_file(self.folder / MANIFEST, json.dumps(manifest, indent=1).encode())
             superseded = (set(self._entries) | self._dropped) - {e.folder for e in entries}
             self._dropped = set()
             self._entries = {entry.folder: entry for entry in entries}

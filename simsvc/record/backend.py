@@ -36,6 +36,10 @@ class Backend(Protocol):
         """Become the one server that writes. RecordNotOpenedError if there is another."""
         ...
 
+    def has_writer(self, engine: Engine) -> bool:
+        """Return whether a server writes to the record at this moment, without disturbing it."""
+        ...
+
     def transaction(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Open a transaction that is durable when it ends."""
         ...

@@ -23,6 +23,13 @@ _SCHEMA_LOCK, _WRITER_LOCK = 1_936_289_123, 1_936_289_124
 _OURS = func.hashtext(func.current_schema())
 _XID = sql("SELECT pg_current_xact_id_if_assigned()::text")
 _FATE = sql("SELECT pg_xact_status(CAST(:xid AS text)::xid8)").bindparams(bindparam("xid"))
+# A lock's two numbers are shown unsigned there.
+_HOLDERS = sql(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND classid = CAST(:lock AS oid) "
+    "AND objid = CAST(CAST(hashtext(current_schema()) AS bigint) & 4294967295 AS oid)"
+)
 _NO_PRIVILEGE, _FAILED_BEFORE, _LOCK_NOT_AVAILABLE = "42501", "25P02", "55P03"
 
 
@@ -85,6 +92,12 @@ class PostgresBackend:
                 ) from error
             raise RecordNotOpenedError(f"the record cannot be opened: {error.orig}") from error
         self._held = held
+
+    def has_writer(self, engine: Engine) -> bool:
+        """See `Backend.has_writer`."""
+        with engine.connect() as connection:
+            held = connection.execute(_HOLDERS, {"lock": _WRITER_LOCK})
+            return bool(held.scalar())
 
     @contextmanager
     def transaction(self, engine: Engine) -> Iterator[Connection]:

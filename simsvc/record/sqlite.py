@@ -43,13 +43,30 @@ class SqliteBackend:
     def claim(self, engine: Engine) -> None:
         """See `Backend.claim`."""
         # SQLite's own locks last for a transaction. This one ends with the process.
-        lock = self._file.with_name(f"{self._file.name}.lock").open("ab")
+        lock = self._lock_file.open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
             raise RecordNotOpenedError(f"another server writes to {self._file}") from error
         self._lock = lock
+
+    def has_writer(self, engine: Engine) -> bool:
+        """See `Backend.has_writer`."""
+        if not self._lock_file.exists():
+            return False
+        with self._lock_file.open("rb") as lock:
+            try:
+                # Shared, so that two that ask at once do not take each other for a server, and
+                # only for as long as it takes to close the file.
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
+    def _lock_file(self) -> Path:
+        return self._file.with_name(f"{self._file.name}.lock")
 
     def transaction(self, engine: Engine) -> AbstractContextManager[Connection]:
         """See `Backend.transaction`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from simsvc.domain.errors import UnavailableError
 from simsvc.record.backend import RecordNotOpenedError, WriterLostError
+from simsvc.record.checks import RecordChecks
 from simsvc.record.sql import SqlRecord
 from tests.contract.support import Place, fill, owner_of
 from tests.fakes.prompts import new_prompt
@@ -35,6 +37,24 @@ def test_a_second_writer_is_refused_until_the_first_lets_go(place: Place) -> Non
     second.claim_writer()
     assert second.allot(1) == new.outcome.seq + 1
     second.check_writable()
+    second.close()
+
+
+def test_whether_a_server_writes_is_seen_without_disturbing_it(place: Place) -> None:
+    first, second = place.open(), place.open(busy=0.05)
+    checks = RecordChecks(second)
+    assert not checks.has_server()
+    first.claim_writer()
+    assert checks.has_server()
+    assert RecordChecks(first).has_server()
+    fill(first, ["a"])
+    first.close()
+    # PostgreSQL lets go of a lock when it notices that the connection has ended.
+    deadline = time.monotonic() + 10
+    while checks.has_server():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    second.claim_writer()
     second.close()
 
 

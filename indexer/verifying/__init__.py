@@ -1,0 +1,1 @@
+"""Checks that every generation is what its record says, and mends it."""
