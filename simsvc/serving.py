@@ -98,12 +98,19 @@ async def _drain(parts: Parts, writing: asyncio.Task[None], seconds: float) -> N
     await parts.generations.stop()
     await parts.server.stop(seconds)
     failed = writing.done()
-    if not failed:
-        parts.writer.close()
-        await writing
-        await parts.writer.call(parts.lifecycle.tick)
-        # A segment that is sealed after the snapshot would be in no manifest.
-        await asyncio.to_thread(parts.finish_sealing)
-        await parts.lifecycle.snapshot()
-    await asyncio.to_thread(parts.close)
+    try:
+        if not failed:
+            await _last_words(parts, writing)
+    finally:
+        await asyncio.to_thread(parts.close)
     _log.info("stopped", clean=not failed)
+
+
+async def _last_words(parts: Parts, writing: asyncio.Task[None]) -> None:
+    """Commit what is queued, report it, and write a snapshot that holds it all."""
+    parts.writer.close()
+    await writing
+    await parts.writer.call(parts.lifecycle.tick)
+    # A segment that is sealed after the snapshot would be in no manifest.
+    await asyncio.to_thread(parts.finish_sealing)
+    await parts.lifecycle.snapshot()
