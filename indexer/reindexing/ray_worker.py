@@ -63,7 +63,7 @@ class Embedder:
         """Open the record and load the model; return what is wrong, "" if nothing is."""
         os.nice(10)
         try:
-            shop = self._shop()
+            shop = shop_of(self._settings, self._job_id, self._machine)
             generation = shop.generation_of(shop.reindexing().job(self._job_id))
             self._record = shop.record(generation)
             self._engine = shop.engine(generation, self._threads)
@@ -84,17 +84,22 @@ class Embedder:
             return Outcome(error=str(error))
         return Outcome(len(made)) if finished else Outcome(lost=True)
 
-    def _shop(self) -> Workshop:
-        shop = Workshop.open_present(self._settings)
-        # Processes share a SQLite file's log through memory, which ends at the machine's edge.
-        if shop.database.engine.dialect.name == _SQLITE and machine() != self._machine:
-            raise RecordNotOpenedError(
-                "a record in SQLite can only be written on the machine that it lies on; "
-                "workers on other machines need PostgreSQL"
-            )
-        if shop.database.jobs.job(self._job_id) is None:
-            raise RecordNotOpenedError("the record that is there is another one: no such job in it")
-        return shop
+
+def shop_of(settings: Settings, job_id: str, driver: str) -> Workshop:
+    """Open the record that a job is in, on `driver`'s `machine` or another one.
+
+    RecordNotOpenedError if it is not there, is another one, or cannot be shared.
+    """
+    shop = Workshop.open_present(settings)
+    # Processes share a SQLite file's log through memory, which ends at the machine's edge.
+    if shop.database.engine.dialect.name == _SQLITE and machine() != driver:
+        raise RecordNotOpenedError(
+            "a record in SQLite can only be written on the machine that it lies on; "
+            "workers on other machines need PostgreSQL"
+        )
+    if shop.database.jobs.job(job_id) is None:
+        raise RecordNotOpenedError("the record that is there is another one: no such job in it")
+    return shop
 
 
 def machine() -> str:
