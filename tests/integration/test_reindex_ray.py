@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -17,6 +18,8 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from indexer.cli import app
+from indexer.reindexing.parts import Workshop
+from indexer.reindexing.pool import LocalPool
 from indexer.reindexing.ray_cluster import connected
 from indexer.reindexing.ray_pool import RayPool
 from indexer.reindexing.run import Runner
@@ -77,6 +80,7 @@ def test_a_node_dies_and_the_vectors_are_those_of_a_local_run(
 ) -> None:
     (tmp_path / "ray").mkdir()
     planned = a_job(settings_in(tmp_path / "ray"), model, 2400)
+    job_id = planned.job.job_id
     shutil.copytree(tmp_path / "ray", tmp_path / "local")
     node = cluster.add_node(num_cpus=1)
     jobs = Jobs(tmp_path, tmp_path / "ray", SIMSVC_ENGINE="torch")
@@ -89,16 +93,16 @@ def test_a_node_dies_and_the_vectors_are_those_of_a_local_run(
     cluster.remove_node(node, allow_graceful=False)
     lock.execute("ROLLBACK")
     lock.close()
-    _, errors = run.communicate()
+    out, errors = run.communicate()
     assert run.returncode == 0, errors
-    local = Jobs(tmp_path, tmp_path / "local", SIMSVC_ENGINE="torch")
-    assert local.run("run", "--local")["state"] == "SUCCEEDED"
-    job_id = planned.job.job_id
-    [told] = [j for j in jobs.run("status")["jobs"] if j["job"] == job_id]
+    told = json.loads(out)
     assert (told["state"], told["embedded"]) == ("SUCCEEDED", 2400)
-    there = Planned(planned.shop.open(settings_in(tmp_path / "local")), planned.job, planned.ranges)
+    there = settings_in(tmp_path / "local")
+    local = Planned(Workshop.open(there), planned.job, planned.ranges)
+    held = local.shop.database.jobs
+    LocalPool(there, 1, 15.0).run(job_id, lambda: held.unfinished(job_id), lambda: None)
     assert len(planned.vectors) == 2400
-    assert same(planned.vectors, there.vectors)
+    assert same(planned.vectors, local.vectors)
 
 
 def test_two_runners_share_a_record_in_postgresql(
