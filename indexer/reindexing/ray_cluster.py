@@ -7,8 +7,9 @@ import ipaddress
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -51,13 +52,15 @@ def connected(address: str, workers: int) -> Iterator[ModuleType]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray = _loaded()
     check_address(address, os.environ)
-    _connect(ray, address, workers)
-    try:
-        if address != LOCAL:
-            _check_nodes(ray, address)
-        yield ray
-    finally:
-        ray.shutdown()
+    # Ray prints what it has to say of dying nodes where a command's result goes.
+    with redirect_stdout(sys.stderr):
+        _connect(ray, address, workers)
+        try:
+            if address != LOCAL:
+                _check_nodes(ray, address)
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def check_address(address: str, environ: Mapping[str, str]) -> None:
@@ -111,7 +114,9 @@ def _connect(ray: ModuleType, address: str, workers: int) -> None:
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
         # What Ray says over many lines begins with what is wrong.
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ClusterError(f"Ray at {address} cannot be reached: {reason[0]}") from error
+        raise ClusterError(
+            f"Ray at {address} cannot be reached, or wants another token: {reason[0]}"
+        ) from error
 
 
 def _check_nodes(ray: ModuleType, address: str) -> None:

@@ -8,7 +8,7 @@ Where this process dies, its actors end, and the leases run out.
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -28,6 +28,8 @@ _POLL = 0.5
 # One that is worked on, and one that waits: an actor never waits for this process.
 _IN_FLIGHT = 2
 _TRIES = 3
+# A record that is away for a moment should not use up all tries; each time twice as long.
+_PAUSE = 2.0
 # A worker; all those of a node die at once with it.
 _MOST_DEATHS = 3
 
@@ -86,6 +88,14 @@ class _Hand:
     asked: dict[Any, Lease | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A range to be done again, not before a time."""
+
+    lease: Lease
+    at: float = 0.0
+
+
 class _Shift:
     """Actors, and the ranges that they work on."""
 
@@ -98,7 +108,7 @@ class _Shift:
         self._workers = workers
         self._clock = SystemClock()
         self._hands: list[_Hand] = []
-        self._again: deque[Lease] = deque()
+        self._again: list[_Again] = []
         self._failures: Counter[int] = Counter()
         self._deaths = 0
         self._look_at = 0.0
@@ -144,15 +154,18 @@ class _Shift:
 
     def _next(self) -> Lease | None:
         """Return a range that has to be done again, or lease another one."""
-        if self._again:
-            return self._again.popleft()
-        if time.monotonic() < self._look_at:
+        now = time.monotonic()
+        for again in self._again:
+            if again.at <= now:
+                self._again.remove(again)
+                return again.lease
+        if now < self._look_at:
             return None
         beat = self._beat
         lease = beat.jobs.lease_range(beat.job_id, beat.owner, self._clock.now(), beat.until())
         if lease is None:
             # None is free: the record is not asked again for each range that ends.
-            self._look_at = time.monotonic() + _POLL
+            self._look_at = now + _POLL
         return lease
 
     def _wait(self) -> None:
@@ -197,16 +210,18 @@ class _Shift:
         if lease is None or final:
             raise WorkFailedError(reason)
         self._failures[lease.range.ordinal] += 1
-        if self._failures[lease.range.ordinal] >= _TRIES:
+        failures = self._failures[lease.range.ordinal]
+        if failures >= _TRIES:
             raise WorkFailedError(f"{reason} ({_TRIES} tries)")
-        self._again.append(lease)
+        pause = _PAUSE * 2 ** (failures - 1)
+        self._again.append(_Again(lease, time.monotonic() + pause))
 
     def _bury(self, hand: _Hand, error: Exception) -> None:
         """Let others do what a dead actor was to do."""
         self._hands.remove(hand)
         # It may only be out of reach.
         self._kill(hand)
-        self._again.extend(lease for lease in hand.asked.values() if lease is not None)
+        self._again.extend(_Again(lease) for lease in hand.asked.values() if lease is not None)
         self._deaths += 1
         if self._deaths >= _MOST_DEATHS * max(self._workers, _MOST_DEATHS):
             text = f"{self._deaths} workers died one after the other"

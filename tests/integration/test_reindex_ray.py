@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,12 @@ def test_two_runners_share_a_record_in_postgresql(
     planned.shop.close()
 
 
-def run_here(planned: Planned, address: str, tell: Callable[[Job, Any], None]) -> Job:
+def run_here(
+    planned: Planned, address: str, tell: Callable[[Job, Any], None], workers: int = 2
+) -> Job:
     shop = planned.shop
-    with connected(address, 2) as ray:
-        pool = RayPool(ray, shop.settings, shop.database.jobs, 2, 15.0)
+    with connected(address, workers) as ray:
+        pool = RayPool(ray, shop.settings, shop.database.jobs, workers, 15.0)
         runner = Runner(shop, planned.job.job_id, pool, lambda job: tell(job, ray))
         ended = runner.run()
         # Killed, and not just left to end with this process: their CPUs are free again.
@@ -158,6 +161,44 @@ def test_a_model_that_is_not_there_fails_the_job(tmp_path: Path, address: str, m
     assert ended.state is JobState.FAILED
     assert "could not be fetched" in ended.error
     assert planned.done == 0
+
+
+@contextmanager
+def refusing(planned: Planned) -> Iterator[Callable[[], None]]:
+    """Let the record refuse the first range; yield what makes it take the range."""
+    seq = planned.ranges[0].first
+    with sqlite3.connect(planned.shop.settings.data_dir / "record.db") as record:
+        record.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON vectors WHEN NEW.seq = {seq} "
+            f"BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        record.commit()
+
+        def take() -> None:
+            record.execute("DROP TRIGGER IF EXISTS refuse")
+            record.commit()
+
+        yield take
+
+
+def test_a_range_that_always_fails_is_tried_a_few_times(
+    tmp_path: Path, address: str, model: Path
+) -> None:
+    planned = a_job(settings_in(tmp_path), model, 100)
+    with refusing(planned):
+        ended = run_here(planned, address, quiet)
+    assert ended.state is JobState.FAILED
+    assert ended.error == "a worker failed with IntegrityError, see Ray's logs (3 tries)"
+    assert planned.done == len(planned.ranges) - 1
+
+
+def test_a_range_that_failed_is_done_again(tmp_path: Path, address: str, model: Path) -> None:
+    planned = a_job(settings_in(tmp_path), model, 100)
+    with refusing(planned) as take:
+        # One actor does the ranges in their order: when another is done, the first has failed.
+        ended = run_here(planned, address, lambda job, _: take() if job.embedded else None, 1)
+    assert (ended.state, ended.error) == (JobState.SUCCEEDED, "")
+    assert same(planned.vectors, planned.expected())
 
 
 def test_a_cancelled_job_leaves_no_actor(tmp_path: Path, address: str, model: Path) -> None:
