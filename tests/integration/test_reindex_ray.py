@@ -19,6 +19,7 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from indexer.cli import app
+from indexer.reindexing import ray_pool
 from indexer.reindexing.parts import Workshop
 from indexer.reindexing.pool import LocalPool
 from indexer.reindexing.ray_cluster import connected
@@ -39,7 +40,7 @@ _SECRET = "f00dfeedf00dfeedf00dfeedf00dfeed"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head that computes nothing, and two nodes of one CPU. It asks for no token."""
+    """A head that computes nothing, and three nodes of one CPU. It asks for no token."""
     with pytest.MonkeyPatch.context() as patch:
         # Read when Ray is loaded.
         patch.setenv("RAY_AUTH_MODE", "disabled")
@@ -50,8 +51,8 @@ def cluster() -> Iterator[Any]:
 
         head = {"num_cpus": 0, "include_dashboard": False}
         made = Cluster(initialize_head=True, head_node_args=head)
-        made.add_node(num_cpus=1)
-        made.add_node(num_cpus=1)
+        for _ in range(3):
+            made.add_node(num_cpus=1)
         yield made
         made.shutdown()
 
@@ -83,15 +84,14 @@ def test_a_node_dies_and_the_vectors_are_those_of_a_local_run(
     planned = a_job(settings_in(tmp_path / "ray"), model, 2400)
     job_id = planned.job.job_id
     shutil.copytree(tmp_path / "ray", tmp_path / "local")
-    node = cluster.add_node(num_cpus=1)
     jobs = Jobs(tmp_path, tmp_path / "ray", SIMSVC_ENGINE="torch")
-    run = jobs.start("run", "--ray", address, "--workers", "3", "--json")
+    run = jobs.start("run", "--ray", address, "--workers", "2", "--json")
     until(lambda: planned.done > 5 or run.poll() is not None)
     # Nobody writes while the node dies, so all of its ranges are in flight.
     lock = sqlite3.connect(tmp_path / "ray" / "record.db", timeout=10, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     assert planned.done < len(planned.ranges)
-    cluster.remove_node(node, allow_graceful=False)
+    cluster.remove_node(a_busy_node(cluster), allow_graceful=False)
     lock.execute("ROLLBACK")
     lock.close()
     out, errors = run.communicate()
@@ -106,13 +106,18 @@ def test_a_node_dies_and_the_vectors_are_those_of_a_local_run(
     assert same(planned.vectors, local.vectors)
 
 
+def a_busy_node(cluster: Any) -> Any:
+    free = cluster.global_state.available_resources_per_node()
+    return next(n for n in cluster.worker_nodes if not free[n.node_id].get("CPU"))
+
+
 def test_two_runners_share_a_record_in_postgresql(
     tmp_path: Path, postgres_url: str, address: str, model: Path
 ) -> None:
     planned = a_job(settings_in(tmp_path, postgres_url), model, 2000)
     jobs = Jobs(tmp_path, tmp_path, SIMSVC_ENGINE="torch", SIMSVC_RECORD_URL=postgres_url)
     runs = [
-        jobs.start("run", "--ray", address, "--workers", "2", "--json"),
+        jobs.start("run", "--ray", address, "--json"),
         jobs.start("run", "--local", "--json"),
     ]
     told = [run.communicate() for run in runs]
@@ -124,7 +129,7 @@ def test_two_runners_share_a_record_in_postgresql(
 
 
 def run_here(
-    planned: Planned, address: str, tell: Callable[[Job, Any], None], workers: int = 2
+    planned: Planned, address: str, tell: Callable[[Job, Any], None], workers: int = 1
 ) -> Job:
     shop = planned.shop
     with connected(address, workers) as ray:
@@ -182,8 +187,9 @@ def refusing(planned: Planned) -> Iterator[Callable[[], None]]:
 
 
 def test_a_range_that_always_fails_is_tried_a_few_times(
-    tmp_path: Path, address: str, model: Path
+    tmp_path: Path, address: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ray_pool, "_PAUSE", 0.1)
     planned = a_job(settings_in(tmp_path), model, 100)
     with refusing(planned):
         ended = run_here(planned, address, quiet)
@@ -196,7 +202,7 @@ def test_a_range_that_failed_is_done_again(tmp_path: Path, address: str, model: 
     planned = a_job(settings_in(tmp_path), model, 100)
     with refusing(planned) as take:
         # One actor does the ranges in their order: when another is done, the first has failed.
-        ended = run_here(planned, address, lambda job, _: take() if job.embedded else None, 1)
+        ended = run_here(planned, address, lambda job, _: take() if job.embedded else None)
     assert (ended.state, ended.error) == (JobState.SUCCEEDED, "")
     assert same(planned.vectors, planned.expected())
 
@@ -208,7 +214,7 @@ def test_a_cancelled_job_leaves_no_actor(tmp_path: Path, address: str, model: Pa
         if ray.available_resources().get("CPU", 0) < ray.cluster_resources()["CPU"]:
             planned.shop.reindexing().cancel(job.job_id)
 
-    assert run_here(planned, address, cancel).state is JobState.CANCELLED
+    assert run_here(planned, address, cancel, 2).state is JobState.CANCELLED
 
 
 def test_a_cluster_that_asks_for_no_token_is_refused(
