@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import text, update
 from typer.testing import CliRunner
 
 from indexer.cli import app
@@ -207,14 +207,28 @@ def test_a_range_that_failed_is_done_again(tmp_path: Path, address: str, model: 
     assert same(planned.vectors, planned.expected())
 
 
-def test_a_cancelled_job_leaves_no_actor(tmp_path: Path, address: str, model: Path) -> None:
-    planned = a_job(settings_in(tmp_path), model, 200)
+def test_a_cancelled_job_leaves_no_actor(
+    tmp_path: Path, postgres_url: str, address: str, model: Path
+) -> None:
+    """Not even one that hangs: what it waits for does not come before it is gone."""
+    planned = a_job(settings_in(tmp_path, postgres_url), model, 200)
+    engine = planned.shop.database.engine
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
 
-    def cancel(job: Job, ray: Any) -> None:
-        if ray.available_resources().get("CPU", 0) < ray.cluster_resources()["CPU"]:
+    def cancel(job: Job, _ray: Any) -> None:
+        with engine.connect() as connection:
+            stuck = connection.execute(waiting).scalar_one()
+        if stuck:
             planned.shop.reindexing().cancel(job.job_id)
 
-    assert run_here(planned, address, cancel, 2).state is JobState.CANCELLED
+    with engine.begin() as held:
+        held.execute(text("LOCK TABLE prompts IN ACCESS EXCLUSIVE MODE"))
+        assert run_here(planned, address, cancel).state is JobState.CANCELLED
+        assert planned.done == 0
+    planned.shop.close()
 
 
 def test_a_cluster_that_asks_for_no_token_is_refused(
