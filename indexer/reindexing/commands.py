@@ -14,6 +14,8 @@ from indexer.reindexing import tell
 from indexer.reindexing.leases import LEASE
 from indexer.reindexing.parts import Workshop, located
 from indexer.reindexing.pool import LocalPool
+from indexer.reindexing.ray_cluster import connected
+from indexer.reindexing.ray_pool import RayPool
 from indexer.reindexing.run import Pool, Runner
 from simsvc.core.reindex import ReindexSpec
 from simsvc.domain.errors import NotFoundError, SimsvcError
@@ -95,12 +97,8 @@ def run_command(
     terminal = Console(stderr=True)
     with opened() as shop, tell.progress(terminal, silent=as_json) as told:
         job = _job(shop, job_id)
-        pool = (
-            _ray_pool(shop, ray, workers, lease)
-            if ray
-            else LocalPool(shop.settings, workers, lease)
-        )
-        ended = Runner(shop, job.job_id, pool, told, lease).run()
+        with _pool(shop, ray, workers, lease) as pool:
+            ended = Runner(shop, job.job_id, pool, told, lease).run()
         generation = shop.generation_of(ended)
     if as_json:
         values = tell.job_values(ended) | {"report": tell.generation_values(generation)["report"]}
@@ -150,5 +148,11 @@ def _job(shop: Workshop, job_id: str) -> Job:
     return running[0]
 
 
-def _ray_pool(shop: Workshop, address: str, workers: int, lease: float) -> Pool:
-    raise NotImplementedError
+@contextmanager
+def _pool(shop: Workshop, address: str, workers: int, lease: float) -> Iterator[Pool]:
+    """Yield workers on the Ray cluster at an address, without one on this machine."""
+    if not address:
+        yield LocalPool(shop.settings, workers, lease)
+        return
+    with connected(address, workers) as ray:
+        yield RayPool(ray, shop.settings, shop.database.jobs, workers, lease)

@@ -19,7 +19,13 @@ from simsvc.embed.engine import Engine
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation
-from simsvc.record.open import Database, model_location, open_database, settings_of
+from simsvc.record.open import (
+    Database,
+    model_location,
+    open_database,
+    open_present_database,
+    settings_of,
+)
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 
@@ -35,6 +41,11 @@ class Workshop:
     def open(cls, settings: Settings) -> Workshop:
         """Open the record. RecordNotOpenedError if that cannot be."""
         return cls(settings, open_database(settings))
+
+    @classmethod
+    def open_present(cls, settings: Settings) -> Workshop:
+        """Open a record that must be there already. RecordNotOpenedError if that cannot be."""
+        return cls(settings, open_present_database(settings))
 
     def reindexing(self) -> Reindexing:
         """Return the use case over this record."""

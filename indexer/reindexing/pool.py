@@ -19,6 +19,10 @@ class WorkersDiedError(Exception):
     """Workers die again and again: something is wrong that more of them will not mend."""
 
 
+class WorkFailedError(Exception):
+    """A range cannot be embedded, or a worker cannot work; the reason is fit for the record."""
+
+
 class LocalPool:
     """Runs workers until no range of the job is free. A worker that dies is replaced."""
 

@@ -10,7 +10,7 @@ from indexer.reindexing.building import building
 from indexer.reindexing.comparing import compare
 from indexer.reindexing.leases import LEASE, Heartbeat, StoppedError
 from indexer.reindexing.parts import Workshop, new_owner
-from indexer.reindexing.pool import WorkersDiedError
+from indexer.reindexing.pool import WorkersDiedError, WorkFailedError
 from indexer.reindexing.worker import TextMissingError, Worked
 from simsvc.assembly import make_campaign_book
 from simsvc.core.clock import SystemClock
@@ -29,7 +29,9 @@ _TAIL = 2048
 _ROUNDS = 3
 _POLL = 0.5
 _REFERENCES = 256
-_CANNOT = (TextMissingError, WorkersDiedError, ModelNotFoundError, WrongWeightsError)
+_CANNOT = (
+    TextMissingError, WorkersDiedError, WorkFailedError, ModelNotFoundError, WrongWeightsError,
+)  # fmt: skip
 
 
 class Pool(Protocol):

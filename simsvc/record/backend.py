@@ -28,6 +28,10 @@ class Backend(Protocol):
         """Return an engine whose connections are durable. RecordNotOpenedError if it cannot be."""
         ...
 
+    def is_there(self) -> bool:
+        """Say whether there is something to connect to, where that can be told beforehand."""
+        ...
+
     def changing_schema(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Open a transaction that no other process opens at the same time."""
         ...

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -37,6 +39,30 @@ def open_unmigrated(url: str, busy: float) -> Engine:
     return attach(backend.make_engine(), backend)
 
 
+def open_present(url: str, busy: float) -> Engine:
+    """Connect to a record that is there and has this version's schema, and change neither.
+
+    RecordNotOpenedError otherwise.
+    """
+    backend = _backend(url, busy)
+    if not backend.is_there():
+        # Connecting would make an empty file.
+        raise RecordNotOpenedError("the record's file is not there")
+    engine = attach(backend.make_engine(), backend)
+    try:
+        with opening(engine), engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        wanted = ScriptDirectory.from_config(_alembic()).get_current_head()
+        if found != wanted:
+            raise RecordNotOpenedError(
+                f"the record has the schema {found}, and this version of simsvc {wanted}"
+            )
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
 @contextmanager
 def opening(engine: Engine) -> Iterator[None]:
     """Turn the database's failures into RecordNotOpenedError, for whoever starts the server."""
@@ -50,8 +76,7 @@ def opening(engine: Engine) -> Iterator[None]:
 
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database has not seen."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _alembic()
     with backend_of(engine).changing_schema(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -83,6 +108,12 @@ def _failing(backend: Backend, done: str) -> Iterator[None]:
         raise UnavailableError(f"the record cannot be {done}: {backend.reason(error)}") from error
     except PoolTimeoutError as error:
         raise UnavailableError(f"the record cannot be {done}: no connection is free") from error
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def _backend(url: str, busy: float) -> Backend:

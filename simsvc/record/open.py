@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation
 from simsvc.record.catalogue import SqlCatalogue
-from simsvc.record.engine import open_engine
+from simsvc.record.engine import open_engine, open_present
 from simsvc.record.jobs import SqlJobs
 from simsvc.record.sql import OtherGenerationError, SqlRecord, claim
 from simsvc.record.text import EncryptedText, NoText, PlainText, TextCodec
@@ -46,6 +46,11 @@ class Database:
 def open_database(settings: Settings) -> Database:
     """Open the record with its schema up to date."""
     return Database(open_engine(record_url(settings), settings.record_busy), text_codec(settings))
+
+
+def open_present_database(settings: Settings) -> Database:
+    """Open a record that is there, with its schema as it is. See `open_present`."""
+    return Database(open_present(record_url(settings), settings.record_busy), text_codec(settings))
 
 
 def record_url(settings: Settings) -> str:

@@ -68,6 +68,10 @@ class PostgresBackend:
         event.listen(engine, "connect", self._prepare)
         return engine
 
+    def is_there(self) -> bool:
+        """See `Backend.is_there`. A server answers or does not: connecting tells."""
+        return True
+
     @contextmanager
     def changing_schema(self, engine: Engine) -> Iterator[Connection]:
         """See `Backend.changing_schema`."""

@@ -36,6 +36,10 @@ class SqliteBackend:
         event.listen(engine, "begin", _begin)
         return engine
 
+    def is_there(self) -> bool:
+        """See `Backend.is_there`."""
+        return self._file.is_file()
+
     def changing_schema(self, engine: Engine) -> AbstractContextManager[Connection]:
         """See `Backend.changing_schema`."""
         return engine.begin()
