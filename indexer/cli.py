@@ -16,6 +16,7 @@ from indexer.verifying.command import verify_command
 from simsvc.assembly import make_index
 from simsvc.record.open import open_database, settings_of
 from simsvc.settings import Settings
+from simsvc.telemetry.logs import configure_logs
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -23,6 +24,8 @@ app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=F
 @app.callback()
 def _root() -> None:
     """Batch jobs over the record and the index."""
+    # Standard output is for results.
+    configure_logs("warning", "text")
 
 
 @app.command("rebuild")

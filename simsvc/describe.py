@@ -12,18 +12,16 @@ import sys
 from dataclasses import asdict
 
 from simsvc.domain.errors import InvalidError, Violation
-from simsvc.embed.choice import EngineMissingError
-from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
+from simsvc.embed.choice import LOAD_ERRORS
 from simsvc.ports.embedder import ModelInfo
 from simsvc.record.open import model_location
 from simsvc.settings import Settings
 
 _CANNOT = 2
-_ERRORS = (EngineMissingError, ModelNotFoundError, WrongWeightsError, OSError, ValueError)
 
 
-def describe(model: str) -> ModelInfo:
-    """Return what a model is, by its setting. InvalidError if it cannot be loaded."""
+def describe(model: str) -> tuple[str, ModelInfo]:
+    """Return where a model is and what it is, by its setting. InvalidError if it is not there."""
     command = [sys.executable, "-m", "simsvc.describe", model]
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
         command, capture_output=True, text=True, check=False
@@ -32,7 +30,7 @@ def describe(model: str) -> ModelInfo:
         told = done.stderr.strip().splitlines()
         reason = told[-1] if told else "it cannot be loaded"
         raise InvalidError([Violation("model", "NOT_LOADED", reason)])
-    return ModelInfo(**json.loads(done.stdout.splitlines()[-1]))
+    return model_location(model), ModelInfo(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _main(model: str) -> None:
@@ -43,7 +41,7 @@ def _main(model: str) -> None:
     changed = {"model": model_location(model), "model_sha256": ""}
     try:
         info = make_engine(Settings().model_copy(update=changed)).info
-    except _ERRORS as error:
+    except LOAD_ERRORS as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(_CANNOT)
     print(json.dumps(asdict(info)))

@@ -6,27 +6,18 @@ import asyncio
 from dataclasses import dataclass
 
 from simsvc.assembly import make_batcher, make_engine, make_index, make_stage
-from simsvc.core.generations import ActivationError
+from simsvc.core.cutover import ActivationError
 from simsvc.core.stage import Stage, Stages
 from simsvc.domain.errors import UnavailableError
 from simsvc.embed.batcher import Batcher
-from simsvc.embed.choice import EngineMissingError
-from simsvc.embed.converted import ConversionError
+from simsvc.embed.choice import LOAD_ERRORS
 from simsvc.embed.engine import Engine
-from simsvc.embed.fidelity import UnfaithfulEngineError
-from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.index.segmented import SegmentedIndex
 from simsvc.ports.generation import Generation, generation_id
 from simsvc.record.open import settings_of
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 from simsvc.threads import Threads
-
-_NOT_LOADED = (
-    ConversionError, EngineMissingError, ModelNotFoundError, OSError, UnfaithfulEngineError,
-    WrongWeightsError,
-)  # fmt: skip
-
 
 _GRACE = 10.0
 
@@ -63,7 +54,7 @@ class StageFactory:
         loop = asyncio.get_running_loop()
         try:
             engine = await loop.run_in_executor(self._threads.staging, make_engine, settings)
-        except _NOT_LOADED as error:
+        except LOAD_ERRORS as error:
             raise ActivationError(f"the model cannot be loaded: {error}") from error
         if generation_id(engine.info) != generation.vectors_of:
             raise ActivationError("the model is not the one that the vectors were made with")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from indexer.reindexing import tell
 from indexer.reindexing.leases import LEASE
-from indexer.reindexing.parts import Workshop, located
+from indexer.reindexing.parts import Workshop
 from indexer.reindexing.pool import LocalPool
 from indexer.reindexing.ray_cluster import connected
 from indexer.reindexing.ray_pool import RayPool
@@ -61,7 +61,7 @@ def plan_command(
     index = IndexParameters(segment_prompts, segment_merge, segment_largest, ann_prompts, recall)
     with opened() as shop:
         reindexing = shop.reindexing()
-        plan = reindexing.plan(ReindexSpec(located(model), index))
+        plan = reindexing.plan(ReindexSpec(model, index))
         if not dry_run:
             reindexing.start(plan)
     if as_json:

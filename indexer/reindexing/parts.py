@@ -14,9 +14,9 @@ from simsvc.core.reindex import Reindexing
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.generation import Job
 from simsvc.domain.prompt import MICROSECONDS
-from simsvc.embed.choice import EngineMissingError
+from simsvc.embed.choice import LOAD_ERRORS
 from simsvc.embed.engine import Engine
-from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
+from simsvc.embed.weights import WrongWeightsError
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation
 from simsvc.record.open import (
@@ -82,10 +82,12 @@ class Workshop:
         """Let go of the record."""
         self.database.engine.dispose()
 
-    def _describe(self, model: str) -> ModelInfo:
+    def _describe(self, model: str) -> tuple[str, ModelInfo]:
+        source = located(model)
+        changed = {"model": source, "model_sha256": ""}
         try:
-            return make_engine(self.settings.model_copy(update={"model": model})).info
-        except (ModelNotFoundError, WrongWeightsError, EngineMissingError, OSError) as error:
+            return source, make_engine(self.settings.model_copy(update=changed)).info
+        except LOAD_ERRORS as error:
             raise InvalidError([Violation("model", "NOT_LOADED", str(error))]) from error
 
     def _discard(self, generation_id: str) -> None:

@@ -17,6 +17,9 @@ from simsvc.core.clock import SystemClock
 from simsvc.core.embedding import as_stored
 from simsvc.domain.generation import Job, JobKind, JobState, Phase
 from simsvc.domain.reference import ReferenceItem
+from simsvc.embed.choice import EngineMissingError
+from simsvc.embed.converted import ConversionError
+from simsvc.embed.fidelity import UnfaithfulEngineError
 from simsvc.embed.passes import embed_texts
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.ports.generation import Generation
@@ -30,7 +33,8 @@ _ROUNDS = 3
 _POLL = 0.5
 _REFERENCES = 256
 _CANNOT = (
-    TextMissingError, WorkersDiedError, WorkFailedError, ModelNotFoundError, WrongWeightsError,
+    ConversionError, EngineMissingError, ModelNotFoundError, TextMissingError,
+    UnfaithfulEngineError, WorkersDiedError, WorkFailedError, WrongWeightsError,
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from simsvc.embed.passes import embed_texts
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.jobs import Source
 from simsvc.settings import Settings
+from simsvc.telemetry.logs import configure_logs
 
 _POLL = 0.2
 
@@ -76,6 +77,7 @@ def embed_sources(engine: Engine, sources: Sequence[Source]) -> dict[int, Embedd
 
 def work(settings: Settings, job_id: str, threads: int, lease: float) -> Worked:
     """Work in a process of its own, until there is nothing left or its parent has gone."""
+    configure_logs("warning", "text")
     os.nice(10)
     parent = os.getppid()
     shop = Workshop.open(settings)

@@ -63,12 +63,12 @@ class Committer:
         None for a prompt that is not embedded for the generation that answers: it is not recorded.
         """
         stage = self._stages.serving
-        ready = [p for p in group if stage.generation in p.embeddings]
+        ready = [p for p in group if stage.vectors_of in p.embeddings]
         outcomes = iter(self._commit(stage, ready) if ready else ())
-        return [next(outcomes) if stage.generation in p.embeddings else None for p in group]
+        return [next(outcomes) if stage.vectors_of in p.embeddings else None for p in group]
 
     def _commit(self, stage: Stage, group: Sequence[Pending]) -> list[Outcome]:
-        embeddings = [p.embeddings[stage.generation] for p in group]
+        embeddings = [p.embeddings[stage.vectors_of] for p in group]
         vectors = np.stack([e.vector for e in embeddings])
         owners = stage.record.owners([p.owner for p in group])
         first = stage.record.allot(len(group))
@@ -92,7 +92,7 @@ class Committer:
                 embeddings, placements, sightings, sizes, strict=True
             )
         ]
-        of = [stage.generation] * len(group)
+        of = [stage.vectors_of] * len(group)
         entries = map(_entry, group, of, owners, placements, traces, outcomes)
         stage.record.append(list(entries))
         stage.index.add(_rows(owners, sightings), vectors)
@@ -138,7 +138,7 @@ def _rows(owners: Sequence[Owner], sightings: Sequence[Sighting]) -> Rows:
 
 def _entry(
     pending: Pending,
-    generation: str,
+    vectors_of: str,
     owner: Owner,
     placement: Placement,
     trace: Trace,
@@ -158,8 +158,8 @@ def _entry(
         payload_hash=pending.payload_hash,
         trace=trace,
         cuts=pending.parts.cuts,
-        embedding=pending.embeddings[generation],
-        others={g: e for g, e in pending.embeddings.items() if g != generation},
+        embedding=pending.embeddings[vectors_of],
+        others={g: e for g, e in pending.embeddings.items() if g != vectors_of},
         family=placement.family,
         outcome=outcome,
     )

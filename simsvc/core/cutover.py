@@ -25,7 +25,7 @@ from simsvc.ports.clock import Clock
 from simsvc.ports.embedder import Priority
 from simsvc.ports.generation import Catalogue, Generation
 from simsvc.ports.index import Vectors
-from simsvc.ports.jobs import Jobs, Reembedding
+from simsvc.ports.jobs import Jobs, Reembedding, Source
 from simsvc.ports.record import ReplayBatch
 
 T = TypeVar("T")
@@ -39,6 +39,10 @@ _log = structlog.get_logger()
 
 class CancelledCutoverError(Exception):
     """Somebody asked the cut-over to stop."""
+
+
+class ActivationError(Exception):
+    """A generation cannot take over: its model is not what it was, or a text is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ class Cutover:
         missing = [seq for seq in seqs if seq not in held]
         if missing:
             sources = await self._on_thread(lambda: move.vectors.sources(missing[0], missing[-1]))
-            wanted = {s.seq: s.payload or "" for s in sources if s.seq not in held}
+            wanted = {s.seq: _payload(s) for s in sources if s.seq not in held}
             made = await move.stage.embedder.embed(list(wanted.values()), Priority.BULK)
             stored = dict(zip(wanted, map(as_stored, made), strict=True))
             await self._on_thread(lambda: move.vectors.put_embeddings(stored))
@@ -198,6 +202,12 @@ class Cutover:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _payload(source: Source) -> str:
+    if source.payload is None:
+        raise ActivationError(f"prompt {source.seq} has no text that could be embedded")
+    return source.payload
 
 
 @dataclass(slots=True)

@@ -11,15 +11,15 @@ from simsvc.core.stage import Stages
 from simsvc.domain.errors import UnavailableError
 from simsvc.ports.embedder import Embedding, Priority
 
-# One text's embeddings by generation.
+# One text's embeddings by the generation whose vectors they are (`Stage.vectors_of`).
 Embeddings = Mapping[str, Embedding]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An embedding that the record holds, and the generation it is of."""
+    """An embedding that the record holds, and the generation whose vector it is."""
 
-    generation: str
+    vectors_of: str
     embedding: Embedding
 
 
@@ -32,7 +32,9 @@ async def embed_for(
     """
     made: dict[bytes, dict[str, Embedding]] = {key: {} for key in texts}
     for stage in list(stages):
-        held = {k: v.embedding for k, v in known.items() if v.generation == stage.generation}
+        if any(stage.vectors_of in embeddings for embeddings in made.values()):
+            continue  # Another index over the same vectors.
+        held = {k: v.embedding for k, v in known.items() if v.vectors_of == stage.vectors_of}
         missing = {key: text for key, text in texts.items() if key not in held}
         try:
             fresh = await stage.embedder.embed(list(missing.values()), priority)
@@ -42,7 +44,7 @@ async def embed_for(
             raise
         held |= {key: as_stored(one) for key, one in zip(missing, fresh, strict=True)}
         for key, embeddings in made.items():
-            embeddings[stage.generation] = held[key]
+            embeddings[stage.vectors_of] = held[key]
     return dict(made)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from simsvc.core.cutover import CancelledCutoverError, Cutover
+from simsvc.core.cutover import ActivationError, CancelledCutoverError, Cutover
 from simsvc.core.reindex import Plan, Reindexing, ReindexSpec
 from simsvc.domain.errors import NotNowError, SimsvcError
 from simsvc.domain.generation import GenerationState, Job, JobKind, JobState, Phase
@@ -18,10 +18,6 @@ from simsvc.ports.generation import Generation
 _POLL = 0.2
 _READY = (GenerationState.SHADOW, GenerationState.RETIRED)
 _log = structlog.get_logger()
-
-
-class ActivationError(Exception):
-    """A generation could not be loaded: its model or files are not what they were."""
 
 
 class Generations:

@@ -168,7 +168,7 @@ class Ingest:
         stage = self._stages.serving
         answered = stage.record.answered(list(dict.fromkeys(key[0] for key in keys)))
         embedded = stage.record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
-        known = {key: Known(stage.generation, made) for key, made in embedded.items()}
+        known = {key: Known(stage.vectors_of, made) for key, made in embedded.items()}
         return {key: _Found(answered.get(key[0]), known.get(key[1])) for key in keys}
 
     async def _take(

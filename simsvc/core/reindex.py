@@ -77,8 +77,8 @@ def plan_ranges(
 class Reindexing:
     """Reindexes as entries in the record. Blocking: not for an event loop.
 
-    `describe` loads a model by its setting and says what it is; it raises InvalidError. `discard`
-    removes the index files of a generation.
+    `describe` loads a model by its setting and says where every process finds it, and what it is;
+    it raises InvalidError. `discard` removes the index files of a generation.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Reindexing:
         catalogue: Catalogue,
         jobs: Jobs,
         record: Callable[[Generation], Reembedding],
-        describe: Callable[[str], ModelInfo],
+        describe: Callable[[str], tuple[str, ModelInfo]],
         clock: Clock,
         discard: Callable[[str], None],
     ) -> None:
@@ -195,13 +195,15 @@ class Reindexing:
         self._discard(generation_id)
 
     def _planned(self, spec: ReindexSpec, serving: Generation) -> Generation:
-        model = self._describe(spec.model) if spec.model else serving.model
+        source, model = serving.source, serving.model
+        if spec.model:
+            source, model = self._describe(spec.model)
         vectors_of = generation_id(model)
         same = vectors_of == serving.vectors_of
         return Generation(
             generation_id=rebuilt_id(vectors_of, spec.index) if same else vectors_of,
             vectors_of=vectors_of,
-            source=spec.model or serving.source,
+            source=source,
             model=model,
             index=spec.index,
             state=GenerationState.BUILDING,

@@ -11,7 +11,15 @@ import structlog
 
 from simsvc.embed.converted import ConversionError, converted_model
 from simsvc.embed.engine import Engine
-from simsvc.embed.weights import ModelSource, local_folder, verify, weights_sha256
+from simsvc.embed.fidelity import UnfaithfulEngineError
+from simsvc.embed.weights import (
+    ModelNotFoundError,
+    ModelSource,
+    WrongWeightsError,
+    local_folder,
+    verify,
+    weights_sha256,
+)
 
 Wanted = Literal["auto", "openvino", "torch", "cuda"]
 _BF16 = {"amx_bf16", "avx512_bf16"}
@@ -37,6 +45,13 @@ class EngineRule:
 
 class EngineMissingError(Exception):
     """The engine that is asked for is not installed."""
+
+
+# What stands in the way of a model, whatever the engine.
+LOAD_ERRORS = (
+    ConversionError, EngineMissingError, ModelNotFoundError, OSError, UnfaithfulEngineError,
+    ValueError, WrongWeightsError,
+)  # fmt: skip
 
 
 def make(source: ModelSource, rule: EngineRule) -> Engine:
