@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import structlog
 
@@ -26,13 +27,15 @@ class WorkerProcesses:
             return
         options = ["run", job_id, "--local", "--workers", str(self._workers), "--json"]
         # A group of its own: a Ctrl+C is for the server, which ends them.
-        self._processes[job_id] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "indexer.cli", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._processes[job_id] = process
         _log.info("reindex_started", job=job_id, workers=self._workers)
+        threading.Thread(target=_note_end, args=(job_id, process), daemon=True).start()
 
     def stop(self) -> None:
         """End what runs. The job goes on when a server or `simsvc-indexer run` takes it up."""
@@ -45,6 +48,10 @@ class WorkerProcesses:
             except subprocess.TimeoutExpired:
                 _signal(process, signal.SIGKILL)
                 process.wait()
+
+
+def _note_end(job_id: str, process: subprocess.Popen[bytes]) -> None:
+    _log.info("reindex_ended", job=job_id, code=process.wait())
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
