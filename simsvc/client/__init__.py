@@ -1,7 +1,8 @@
 """A typed client of simsvc, sync (`Client`) and asyncio (`AsyncClient`).
 
 `PromptBuffer` and `AsyncPromptBuffer` are for API backends: they take prompts without slowing the
-caller. Messages of the contract that the clients return are named here too.
+caller. Messages of the contract that the clients return are named here too; generations and
+operations are plain values.
 """
 
 from simsvc.client._requests import Observed, Result, SearchArgs
@@ -12,6 +13,17 @@ from simsvc.client.buffering import BufferOptions, BufferStats
 from simsvc.client.channel import Connection
 from simsvc.client.client import Client
 from simsvc.client.errors import FieldViolation, ItemError, SimsvcRpcError
+from simsvc.client.operations import (
+    CampaignPreview,
+    Generation,
+    GenerationState,
+    IndexOptions,
+    Operation,
+    OperationError,
+    OperationFailure,
+    OperationPhase,
+    ShadowReport,
+)
 from simsvc.client.prompts import ObservedPrompt, clean_text
 from simsvc.v1.campaigns_pb2 import (
     AccountCheck,
@@ -35,15 +47,23 @@ __all__ = [
     "BufferStats",
     "Campaign",
     "CampaignChange",
+    "CampaignPreview",
     "CampaignState",
     "Client",
     "Confidence",
     "Connection",
     "FieldViolation",
+    "Generation",
+    "GenerationState",
     "GetServerInfoResponse",
+    "IndexOptions",
     "ItemError",
     "Observed",
     "ObservedPrompt",
+    "Operation",
+    "OperationError",
+    "OperationFailure",
+    "OperationPhase",
     "Outcome",
     "PromptBuffer",
     "ReferenceSet",
@@ -52,6 +72,7 @@ __all__ = [
     "Role",
     "SearchArgs",
     "SearchPromptsResponse",
+    "ShadowReport",
     "SimsvcRpcError",
     "StoredPrompt",
     "TextState",

@@ -4,27 +4,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Iterable,
-    Iterator,
     Sequence,
 )
-from contextlib import contextmanager
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
-import grpc
-import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from simsvc.client import _requests as requests
+from simsvc.client._calls import call_errors
 from simsvc.client._requests import Observed, Result, SearchArgs
 from simsvc.client.channel import Connection
-from simsvc.client.client import Page, PageRequest
-from simsvc.client.errors import SimsvcRpcError, rpc_errors
+from simsvc.client.errors import SimsvcRpcError
+from simsvc.client.generations import AsyncGenerationCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.v1 import (
     campaigns_pb2,
@@ -40,13 +36,8 @@ from simsvc.v1 import (
     types_pb2,
 )
 
-_Q = TypeVar("_Q")
-_R = TypeVar("_R")
-_PQ = TypeVar("_PQ", bound=PageRequest)
-_PR = TypeVar("_PR", bound=Page)
 
-
-class AsyncClient:
+class AsyncClient(AsyncGenerationCalls):
     """`Client` for asyncio, with the same methods, arguments and errors.
 
     Must be made and used in one running event loop. Close a stream that is left early with
@@ -56,6 +47,7 @@ class AsyncClient:
     def __init__(self, connection: Connection, *, replace_bad_text: bool = True) -> None:
         self._replace_bad_text = replace_bad_text
         self._channel = connection.open_aio()
+        super().__init__(self._channel)
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._channel)
         self._search = search_pb2_grpc.SearchServiceStub(self._channel)
         self._campaigns = campaigns_pb2_grpc.CampaignServiceStub(self._channel)
@@ -113,7 +105,7 @@ class AsyncClient:
         in the place of the server's error (https://github.com/grpc/grpc/issues/36066).
         """
         source = requests.StreamSource(self.encode)
-        with _call_errors():
+        with call_errors():
             call = self._ingest.StreamPrompts(source.requests_aio(prompts), timeout=timeout)
             try:
                 async for response in call:
@@ -174,7 +166,7 @@ class AsyncClient:
     ) -> AsyncGenerator[campaigns_pb2.WatchCampaignsResponse, None]:
         """See `Client.watch_campaigns`."""
         request = campaigns_pb2.WatchCampaignsRequest(resume_token=resume_token)
-        with _call_errors():
+        with call_errors():
             call = self._campaigns.WatchCampaigns(request, timeout=timeout)
             try:
                 async for response in call:
@@ -235,39 +227,3 @@ class AsyncClient:
             if requests.is_unreachable(error):
                 return False
             raise
-
-    async def _call(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[_Q, _R], request: _Q, timeout: float | None
-    ) -> _R:
-        with _call_errors():
-            return await method(request, timeout=timeout)
-
-    async def _pages(
-        self,
-        method: grpc.aio.UnaryUnaryMultiCallable[_PQ, _PR],
-        request: _PQ,
-        timeout: float | None,
-    ) -> AsyncIterator[_PR]:
-        while True:
-            page = await self._call(method, request, timeout)
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-
-@contextmanager
-def _call_errors() -> Iterator[None]:
-    """Raise SimsvcRpcError for what grpc.aio raises.
-
-    It raises CancelledError for a call that ends because the channel is closed, as if the task
-    that waits for it were to end as well.
-    """
-    try:
-        with rpc_errors():
-            yield
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise SimsvcRpcError(grpc.StatusCode.CANCELLED, "the channel is closed") from error

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Protocol, Self, TypeVar, Unpack
+from typing import Self, Unpack
 
-import grpc
 from grpc_health.v1 import health_pb2
 
 from simsvc.client import _requests as requests
 from simsvc.client._requests import Observed, Result, SearchArgs
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError, rpc_errors
+from simsvc.client.generations import GenerationCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.v1 import (
     campaigns_pb2,
@@ -28,25 +28,7 @@ from simsvc.v1 import (
 )
 
 
-class PageRequest(Protocol):
-    """A request for one page."""
-
-    page_token: str
-
-
-class Page(Protocol):
-    """One page."""
-
-    next_page_token: str
-
-
-_Q = TypeVar("_Q")
-_R = TypeVar("_R")
-_PQ = TypeVar("_PQ", bound=PageRequest)
-_PR = TypeVar("_PR", bound=Page)
-
-
-class Client:
+class Client(GenerationCalls):
     """Calls a simsvc server. May be used by many threads at once.
 
     Every method raises SimsvcRpcError if the call fails, and ValueError for arguments that cannot
@@ -60,6 +42,7 @@ class Client:
     def __init__(self, connection: Connection, *, replace_bad_text: bool = True) -> None:
         self._replace_bad_text = replace_bad_text
         self._channel = connection.open()
+        super().__init__(self._channel)
         self._ingest = ingest_pb2_grpc.IngestServiceStub(self._channel)
         self._search = search_pb2_grpc.SearchServiceStub(self._channel)
         self._campaigns = campaigns_pb2_grpc.CampaignServiceStub(self._channel)
@@ -245,19 +228,3 @@ class Client:
             if requests.is_unreachable(error):
                 return False
             raise
-
-    def _call(
-        self, method: grpc.UnaryUnaryMultiCallable[_Q, _R], request: _Q, timeout: float | None
-    ) -> _R:
-        with rpc_errors():
-            return method(request, timeout=timeout)
-
-    def _pages(
-        self, method: grpc.UnaryUnaryMultiCallable[_PQ, _PR], request: _PQ, timeout: float | None
-    ) -> Iterator[_PR]:
-        while True:
-            page = self._call(method, request, timeout)
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token

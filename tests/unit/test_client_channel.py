@@ -61,9 +61,13 @@ def test_secrets_are_not_shown() -> None:
 def test_service_config_covers_all_services() -> None:
     config = json.loads(service_config())
     with_retries, streams = config["methodConfig"]
-    assert {name["service"] for name in with_retries["name"]} == {
-        f"simsvc.v1.{s}Service" for s in ("Ingest", "Search", "Campaign", "Info")
+    whole = {name["service"] for name in with_retries["name"] if "method" not in name}
+    assert whole == {
+        "google.longrunning.Operations",
+        *(f"simsvc.v1.{s}Service" for s in ("Ingest", "Search", "Campaign", "Info")),
     }
+    single = [name for name in with_retries["name"] if "method" in name]
+    assert single == [{"service": "simsvc.v1.ReindexService", "method": "ListGenerations"}]
     assert with_retries["retryPolicy"]["maxAttempts"] == 4
     assert {name["method"] for name in streams["name"]} == {"StreamPrompts", "WatchCampaigns"}
     assert "retryPolicy" not in streams

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -24,6 +25,8 @@ from simsvc.v1 import (
     info_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
+    reindex_pb2,
+    reindex_pb2_grpc,
     search_pb2,
     search_pb2_grpc,
     types_pb2,
@@ -35,6 +38,8 @@ _SERVICES = [
     (search_pb2, search_pb2_grpc, "SearchService"),
     (campaigns_pb2, campaigns_pb2_grpc, "CampaignService"),
     (info_pb2, info_pb2_grpc, "InfoService"),
+    (reindex_pb2, reindex_pb2_grpc, "ReindexService"),
+    (operations_pb2, operations_pb2_grpc, "Operations"),
 ]
 
 
