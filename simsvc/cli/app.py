@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from simsvc.cli import queries
+from simsvc.cli.generations import generations_app
+from simsvc.cli.operations import operations_app
 from simsvc.cli.references import references_app
 from simsvc.cli.settings_table import settings_table, with_settings_table
 from simsvc.core.access import Role, new_token, token_hash
@@ -18,6 +20,8 @@ for _query in (queries.search, queries.account, queries.check, queries.status):
     app.command()(_query)
 app.add_typer(queries.campaigns_app, name="campaigns")
 app.add_typer(references_app, name="reference-sets")
+app.add_typer(generations_app, name="generations")
+app.add_typer(operations_app, name="operations")
 
 
 @app.callback()
