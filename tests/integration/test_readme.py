@@ -6,8 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+import typer
 from google.protobuf.json_format import ParseDict
 
+from simsvc.cli.app import app
 from simsvc.cli.settings_table import with_settings_table
 from simsvc.rpc.policy import METHODS
 
@@ -38,3 +41,18 @@ def test_the_grpcurl_examples_fit_the_contract() -> None:
 def test_every_make_target_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (_ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", _README, re.MULTILINE)) <= targets
+
+
+_COMMANDS = re.findall(r"^simsvc ((?:generations|operations) [^#\n]*)", _README, re.MULTILINE)
+
+
+def test_generations_are_told_of() -> None:
+    assert len(_COMMANDS) >= 7
+
+
+@pytest.mark.parametrize("line", _COMMANDS)
+def test_the_commands_about_generations_can_be_parsed(line: str) -> None:
+    group, name, *arguments = line.split()
+    command = typer.main.get_group(app).commands[group].commands[name]  # type: ignore[attr-defined]
+    # Refuses options that are not there, and arguments that are missing or too many.
+    command.make_context(name, arguments)
