@@ -32,6 +32,16 @@ MAY = {
     "LoadReferenceSet": {"reviewer", "operator"},
     "ListReferenceSets": {"analyst", "reviewer", "operator"},
     "DeleteReferenceSet": {"reviewer", "operator"},
+    "StartReindex": {"operator"},
+    "ListGenerations": {"analyst", "reviewer", "operator"},
+    "ActivateGeneration": {"operator"},
+    "RollbackGeneration": {"operator"},
+    "DeleteGeneration": {"operator"},
+    "GetOperation": {"analyst", "reviewer", "operator"},
+    "ListOperations": {"analyst", "reviewer", "operator"},
+    "WaitOperation": {"analyst", "reviewer", "operator"},
+    "CancelOperation": {"operator"},
+    "DeleteOperation": {"operator"},
     "GetServerInfo": {"ingest", "analyst", "reviewer", "operator"},
 }
 
