@@ -37,8 +37,8 @@ serve: $(VENV)/.runtime ## Run the server on 127.0.0.1:50551 with its data in ./
 	@SIMSVC_LOG_FORMAT=$${SIMSVC_LOG_FORMAT:-text} $(BIN)/simsvc serve
 
 .PHONY: test
-test: $(STAMP) ## Run all tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## Run all tests, on as many cores as there are and one more: some of them wait
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile
 
 .PHONY: check
 check: $(STAMP) ## Lint, types, import contracts, proto lint and breaking changes, generated code
