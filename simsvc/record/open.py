@@ -89,18 +89,21 @@ def settings_of(settings: Settings, generation: Generation) -> Settings:
 def serving_settings(settings: Settings, database: Database) -> Settings:
     """Return the settings with what the record says about the generation that answers.
 
-    Raises OtherGenerationError if the model that is set never was one of the record's.
+    Raises OtherGenerationError if the model that is set, or its preprocessing, never was one of the
+    record's.
     """
     catalogue = database.catalogue
     serving = catalogue.serving()
     if serving is None or catalogue.is_bare(serving):
         return settings
-    known = {g.source for g in catalogue.generations()}
-    if "" not in known and model_location(settings.model) not in known:
+    known = {(g.source, g.model.dtype, g.model.max_windows) for g in catalogue.generations()}
+    wanted = (model_location(settings.model), settings.model_dtype, settings.max_windows)
+    if wanted not in known and all(source for source, _, _ in known):
         raise OtherGenerationError(
             f"the record was made with {serving.model.model} ({serving.generation_id}), not "
-            f"{Path(settings.model).name}; set the former model, reindex to this one, or set "
-            "another data_dir"
+            f"{Path(settings.model).name} in {settings.model_dtype} with up to "
+            f"{settings.max_windows} windows; set what it was, reindex to this, or set another "
+            "data_dir"
         )
     return settings_of(settings, serving)
 

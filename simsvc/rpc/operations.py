@@ -73,7 +73,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignor
         """See operations.proto. Without a timeout, an hour."""
         seconds = _LONGEST_WAIT
         if request.HasField("timeout"):
-            seconds = request.timeout.ToTimedelta().total_seconds()
+            seconds = request.timeout.seconds + request.timeout.nanos / 1e9
             if seconds < 0:
                 raise InvalidError([Violation("timeout", "NEGATIVE", "must not be negative")])
         job = await self._generations.wait(_job_id(request.name), min(seconds, _LONGEST_WAIT))

@@ -174,4 +174,4 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "none.jsonl" in done.stderr
+    assert "none.jsonl" in done.stderr.replace("\n", "")

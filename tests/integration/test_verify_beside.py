@@ -76,16 +76,18 @@ def test_beside_a_server(world: World) -> None:
 
 
 def test_while_prompts_come_and_snapshots_are_replaced(world: World) -> None:
-    settings = world.environment | {"SIMSVC_SNAPSHOT_EVERY": "0.02"}
+    settings = world.environment | {"SIMSVC_SNAPSHOT_EVERY": "0.25"}
     manifests, over = set(), threading.Event()
     with ServerProcess(world.data, settings) as server:
         with grpc.insecure_channel(server.address()) as channel, ThreadPoolExecutor(1) as pool:
             stub = ingest_pb2_grpc.IngestServiceStub(channel)
             sending = pool.submit(send_until, over, stub)
-            for _ in range(12):
-                manifests.add((world.index(world.old) / MANIFEST).read_bytes())
-                assert_whole()
-            over.set()
+            try:
+                for _ in range(12):
+                    manifests.add((world.index(world.old) / MANIFEST).read_bytes())
+                    assert_whole()
+            finally:
+                over.set()
             assert sending.result() > 0
         assert server.terminate() == 0
     assert len(manifests) > 3

@@ -105,7 +105,7 @@ def test_what_cannot_be_exported(served: Served, tmp_path: Path) -> None:
         (without, ["--text"], "text_storage is off"),
         (nowhere, [], "no record"),
         (served.jobs, ["--start", "yesterday"], "ISO 8601"),
-        (served.jobs, ["--generation", "gen-0"], "name a generation"),
+        (served.jobs, ["--generation", "gen-0"], "no such generation"),
     ):
         process = jobs.start("export", "--out", str(out), *more)
         _, errors = process.communicate(timeout=60)
