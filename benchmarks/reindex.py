@@ -107,6 +107,7 @@ def main(
                 _activate(address)
         ray = ("--ray", "local", "--workers", str(workers))
         rates["ray"] = _reindexed(folder / "ray", small, *ray)
+        same = _made(data) == _made(folder / "ray")
     finally:
         shutil.rmtree(folder)
     result = {
@@ -118,6 +119,7 @@ def main(
         "local_overhead": round(1 - rates["local"] / bare, 3),
         "ray_per_second": round(rates["ray"], 1),
         "ray_overhead": round(1 - rates["ray"] / bare, 3),
+        "same_vectors_and_index": same,
         "search_ms": {name: asdict(latency) for name, latency in latencies.items()},
     }
     print(json.dumps(result) if as_json else _table(result))
@@ -140,6 +142,17 @@ def _reindexed(data: Path, model: str, *how: str) -> float:
     # What workers need to load the model is not what embedding costs.
     seconds = (rows[-1].done_at - rows[0].done_at) / MICROSECONDS
     return float(sum(row.prompts for row in rows[1:]) / seconds)
+
+
+def _made(data: Path) -> tuple[bytes, object]:
+    """Return the vectors of the bundled model, and the checksums of the index's segments."""
+    database = open_database(Settings().model_copy(update={"data_dir": data}))
+    [made] = [g for g in database.catalogue.generations() if g.source == BUNDLED]
+    batches = database.record(made).replay(0, 10**9, 4096, with_vectors=True)
+    vectors = b"".join(batch.vectors.tobytes() for batch in batches)
+    database.engine.dispose()
+    manifest = json.loads((data / "index" / made.generation_id / "manifest.json").read_text())
+    return vectors, manifest["segments"]
 
 
 def _activate(address: str) -> None:

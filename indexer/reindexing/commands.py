@@ -130,12 +130,15 @@ def status_command(job_id: JobArgument = "", as_json: JsonOption = False) -> Non
         typer.echo(tell.line_of(job))
 
 
-def cancel_command(job_id: Annotated[str, typer.Argument(help="The job.")]) -> None:
+def cancel_command(
+    job_id: Annotated[str, typer.Argument(help="The job.")], as_json: JsonOption = False
+) -> None:
     """Stop a job for good. What it has made stays until its generation is deleted."""
     with opened() as shop:
         reindexing = shop.reindexing()
         reindexing.cancel(job_id)
-        typer.echo(tell.line_of(reindexing.job(job_id)))
+        job = reindexing.job(job_id)
+    typer.echo(json.dumps(tell.job_values(job)) if as_json else tell.line_of(job))
 
 
 def _job(shop: Workshop, job_id: str) -> Job:
