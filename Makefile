@@ -38,7 +38,7 @@ serve: $(VENV)/.runtime ## Run the server on 127.0.0.1:50551 with its data in ./
 
 .PHONY: test
 test: $(STAMP) ## Run all tests, on as many cores as there are and one more: some of them wait
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(STAMP) ## Lint, types, import contracts, proto lint and breaking changes, generated code
