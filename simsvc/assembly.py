@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import Executor
 
 from simsvc.core.analysis import AnalysisRule
@@ -92,6 +93,13 @@ def make_index(
     name = generation or generation_id(model)
     store = SnapshotStore(settings.data_dir / "index" / name, name)
     return SegmentedIndex(model.dimension, rule, store, sealing, helpers)
+
+
+def discard_index(settings: Settings, generation: str) -> None:
+    """Remove the index files of a generation, if there are any."""
+    folder = settings.data_dir / "index" / generation
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def make_family_assigner(settings: Settings, index: VectorIndex) -> FamilyAssigner:

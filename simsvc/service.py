@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from threadpoolctl import threadpool_limits
 
 from simsvc import __version__
-from simsvc.assembly import make_campaign_book, make_engine, make_schedule
+from simsvc.assembly import discard_index, make_campaign_book, make_engine, make_schedule
 from simsvc.core.admission import Admission
 from simsvc.core.casework import Casework
 from simsvc.core.clock import SystemClock
@@ -103,7 +103,7 @@ def build_service(settings: Settings) -> Service:
     readers = threads.readers
     workers = WorkerProcesses(settings.reindex_workers)
     reindexing = Reindexing(
-        jobs.catalogue, jobs.jobs, jobs.record, describe, clock, _discarding(settings)
+        jobs.catalogue, jobs.jobs, jobs.record, describe, clock, partial(discard_index, settings)
     )
     cutover = Cutover(
         stages, jobs.catalogue, jobs.jobs, jobs.record, book, dissector, writer, clock,
@@ -137,11 +137,6 @@ def build_service(settings: Settings) -> Service:
         threads=threads,
         workers=workers,
     )  # fmt: skip
-
-
-def _discarding(settings: Settings) -> Callable[[str], None]:
-    folder = settings.data_dir / "index"
-    return lambda generation_id: shutil.rmtree(folder / generation_id, ignore_errors=True)
 
 
 def readings(service: Service) -> dict[str, Callable[[], float]]:

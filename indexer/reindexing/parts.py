@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 from dataclasses import dataclass
 
-from simsvc.assembly import make_engine
+from simsvc.assembly import discard_index, make_engine
 from simsvc.core.clock import SystemClock
 from simsvc.core.reindex import Reindexing
 from simsvc.domain.errors import InvalidError, Violation
@@ -91,7 +90,7 @@ class Workshop:
             raise InvalidError([Violation("model", "NOT_LOADED", str(error))]) from error
 
     def _discard(self, generation_id: str) -> None:
-        shutil.rmtree(self.settings.data_dir / "index" / generation_id, ignore_errors=True)
+        discard_index(self.settings, generation_id)
 
 
 def located(model: str) -> str:

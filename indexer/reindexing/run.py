@@ -14,9 +14,9 @@ from indexer.reindexing.pool import WorkersDiedError, WorkFailedError
 from indexer.reindexing.worker import TextMissingError, Worked
 from simsvc.assembly import make_campaign_book
 from simsvc.core.clock import SystemClock
-from simsvc.core.embedding import as_stored
+from simsvc.core.embedding import items_again
+from simsvc.domain.chunks import chunks
 from simsvc.domain.generation import Job, JobKind, JobState, Phase
-from simsvc.domain.reference import ReferenceItem
 from simsvc.embed.choice import EngineMissingError
 from simsvc.embed.converted import ConversionError
 from simsvc.embed.fidelity import UnfaithfulEngineError
@@ -148,12 +148,8 @@ class Runner:
             if any(text is None for text in texts.values()):
                 missing.append(held.name)
             items = [i for i in serving.reference_items(held.name) if texts[i.hash] is not None]
-            for start in range(0, len(items), _REFERENCES):
-                part = items[start : start + _REFERENCES]
+            for part in chunks(items, _REFERENCES):
                 made, _ = embed_texts(engine, [texts[i.hash] or "" for i in part])
-                embedded = [
-                    ReferenceItem(i.hash, as_stored(e).vector, i.shingles, texts[i.hash])
-                    for i, e in zip(part, made, strict=True)
-                ]
-                record.add_references(held.name, held.kind, embedded, held.created_at)
+                again = items_again(part, texts, made)
+                record.add_references(held.name, held.kind, again, held.created_at)
         return missing

@@ -13,14 +13,13 @@ import numpy as np
 import structlog
 
 from simsvc.core.campaigns import CampaignBook
-from simsvc.core.embedding import as_stored
+from simsvc.core.embedding import as_stored, items_again
 from simsvc.core.lifecycle import restore, sightings_of
 from simsvc.core.stage import Stage, Stages
 from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
 from simsvc.domain.chunks import chunks
 from simsvc.domain.generation import Job, Phase
-from simsvc.domain.reference import ReferenceItem
 from simsvc.ports.clock import Clock
 from simsvc.ports.embedder import Priority
 from simsvc.ports.generation import Catalogue, Generation
@@ -92,7 +91,6 @@ class Cutover:
 
         Raises CancelledCutoverError if the job is cancelled before, and whatever loading raises.
         """
-        await self._note(job, Phase.LOADING)
         stage = await self._staging.make(generation)
         move = _Move(stage, generation, self._vectors(generation), generation.placed)
         try:
@@ -101,12 +99,13 @@ class Cutover:
             await self._catch_up(job, move)
             old = await self._take_over(job, move)
         except BaseException:
-            self._stages.next = None
-            self._staging.release(stage)
+            if self._stages.serving is not stage:
+                self._stages.next = None
+                self._staging.release(stage)
             raise
         _log.info("generation_serves", generation=generation.generation_id)
-        await done()
         self._staging.retire(old)
+        await done()
 
     async def _references(self, move: _Move) -> None:
         """Embed the items of reference sets that the generation has not."""
@@ -121,21 +120,18 @@ class Cutover:
             for part in chunks(missing, _REFERENCES):
                 wanted = [texts[i.hash] or "" for i in part]
                 made = await stage.embedder.embed(wanted, Priority.BULK)
-                embedded = [
-                    ReferenceItem(i.hash, as_stored(e).vector, i.shingles, texts[i.hash])
-                    for i, e in zip(part, made, strict=True)
-                ]
+                again = items_again(part, texts, made)
                 add = partial(stage.record.add_references, held.name, held.kind)
-                await self._writer.call(partial(add, embedded, held.created_at))
+                await self._writer.call(partial(add, again, held.created_at))
         load = partial(stage.detector.library.load, stage.record, self._dissector)
         await self._writer.call(load)
 
     async def _catch_up(self, job: Job, move: _Move) -> None:
         """Embed and index what came since, then go on with new prompts embedded for both."""
-        await self._note(job, Phase.CATCHING_UP, move.placed)
+        await self._note(job, Phase.CATCHING_UP, move)
         while await self._behind(move) > _DUAL_FROM:
             await self._advance(job, move)
-        await self._note(job, Phase.DUAL_EMBEDDING, move.placed)
+        await self._note(job, Phase.DUAL_EMBEDDING, move)
         self._stages.next = move.stage
         while await self._behind(move) > _LAST:
             await self._advance(job, move)
@@ -143,7 +139,14 @@ class Cutover:
     async def _take_over(self, job: Job, move: _Move) -> Stage:
         while True:
             old = self._stages.serving
-            if await self._writer.call(lambda: self._flip(move)):
+            flipping = asyncio.ensure_future(self._writer.call(lambda: self._flip(move)))
+            try:
+                flipped = await asyncio.shield(flipping)
+            except asyncio.CancelledError:
+                # What has begun on the writing thread ends there: it must be known how.
+                await flipping
+                raise
+            if flipped:
                 return old
             await self._advance(job, move)
 
@@ -170,7 +173,7 @@ class Cutover:
             held |= {seq: embedding.vector for seq, embedding in stored.items()}
         vectors = np.stack([held[seq] for seq in seqs])
         await self._on_thread(lambda: move.take(batch, vectors, self._stages.serving))
-        await self._note(job, None, move.placed)
+        await self._note(job, now.phase, move)
 
     def _flip(self, move: _Move) -> bool:
         """Take over between two commits; False if there are prompts without a vector. Writer."""
@@ -194,11 +197,15 @@ class Cutover:
         # A family is named by its first prompt: where that lies now, its campaign goes on.
         return {f: now or f for f, now in move.vectors.families(sorted(named)).items()}
 
-    async def _note(self, job: Job, phase: Phase | None, indexed: int = 0) -> None:
-        held = await self._on_thread(lambda: self._jobs.job(job.job_id))
-        at = phase or (held.phase if held else Phase.CATCHING_UP)
-        now = self._clock.now()
-        await self._on_thread(lambda: self._jobs.note_phase(job.job_id, at, indexed, now))
+    async def _note(self, job: Job, phase: Phase, move: _Move) -> None:
+        """Note how many prompts were taken in, of those that there are to be."""
+        total = move.taken + await self._behind(move)
+
+        def note() -> None:
+            self._jobs.add_ranges(job.job_id, (), move.placed, total)
+            self._jobs.note_phase(job.job_id, phase, move.taken, self._clock.now())
+
+        await self._on_thread(note)
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -212,12 +219,16 @@ def _payload(source: Source) -> str:
 
 @dataclass(slots=True)
 class _Move:
-    """A generation on its way: `placed` is the last seq that its index and detector have."""
+    """A generation on its way: `placed` is the last seq that its index and detector have.
+
+    `taken` prompts were added since it was loaded.
+    """
 
     stage: Stage
     generation: Generation
     vectors: Reembedding
     placed: int
+    taken: int = 0
 
     def next(self, serving: Stage) -> ReplayBatch | None:
         """Read the next prompts of the record, without vectors."""
@@ -236,3 +247,4 @@ class _Move:
         self.stage.index.add(rows, vectors)
         self.stage.detector.observe(list(sightings_of(placed)))
         self.placed = seqs[-1]
+        self.taken += len(seqs)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simsvc.core.stage import Stages
 from simsvc.domain.errors import UnavailableError
+from simsvc.domain.reference import ReferenceItem
 from simsvc.ports.embedder import Embedding, Priority
 
 # One text's embeddings by the generation whose vectors they are (`Stage.vectors_of`).
@@ -46,6 +47,18 @@ async def embed_for(
         for key, embeddings in made.items():
             embeddings[stage.vectors_of] = held[key]
     return dict(made)
+
+
+def items_again(
+    items: Sequence[ReferenceItem],
+    texts: Mapping[bytes, str | None],
+    made: Sequence[Embedding],
+) -> list[ReferenceItem]:
+    """Return items of a reference set with another model's vectors of their texts."""
+    return [
+        replace(item, vector=as_stored(one).vector, text=texts[item.hash])
+        for item, one in zip(items, made, strict=True)
+    ]
 
 
 def as_stored(embedding: Embedding) -> Embedding:

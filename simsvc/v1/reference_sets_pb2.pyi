@@ -84,7 +84,9 @@ class LoadReferenceSetRequest(_message.Message):
     @_builtins.property
     def texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """At most `Limits.batch_prompts` prompts or templates, each at most
-        `Limits.prompt_bytes` long. Only vectors and keyed hashes are kept.
+        `Limits.prompt_bytes` long. Vectors and keyed hashes are kept, and the
+        texts as those of prompts are (the setting `text_storage`), for the next
+        model to embed.
         """
 
     def __init__(

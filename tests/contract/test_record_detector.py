@@ -71,6 +71,14 @@ def test_reference_sets_grow_by_what_is_new(record: Record) -> None:
     assert by_hash[two.hash].shingles == two.shingles
 
 
+def test_texts_of_references_are_kept_as_those_of_prompts_are(text_record: Record) -> None:
+    spoken, silent = replace(item("one"), text="one \u2028 line"), item("two")
+    text_record.add_references("gsm", ReferenceKind.DATA_SET, [spoken, silent], NOW)
+    texts = text_record.reference_texts("gsm")
+    assert texts == {spoken.hash: "one \u2028 line", silent.hash: None}
+    assert text_record.reference_texts("none") == {}
+
+
 def test_a_deleted_reference_set_is_gone(record: Record) -> None:
     record.add_references("gsm", ReferenceKind.DATA_SET, [item("one")], NOW)
     assert record.delete_references("gsm")

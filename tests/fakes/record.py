@@ -129,6 +129,9 @@ class MemoryRecord:
         _, _, items = self._references.get(name, (None, 0, {}))
         return [items[key] for key in sorted(items)]
 
+    def reference_texts(self, name: str) -> dict[bytes, str | None]:
+        return {item.hash: item.text for item in self.reference_items(name)}
+
     def add_references(
         self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
     ) -> None:
