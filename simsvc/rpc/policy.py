@@ -12,8 +12,10 @@ from simsvc.v1 import (
     campaigns_pb2,
     info_pb2,
     ingest_pb2,
+    insight_pb2,
     reference_sets_pb2,
     reindex_pb2,
+    review_pb2,
     search_pb2,
 )
 
@@ -22,6 +24,7 @@ _READ = frozenset({Role.ANALYST, Role.REVIEWER})
 _CHECK = _READ | _INGEST
 _OVERVIEW = _READ | {Role.OPERATOR}
 _OPERATE = frozenset({Role.OPERATOR})
+_REVIEW = frozenset({Role.REVIEWER})
 _CURATE = frozenset({Role.REVIEWER, Role.OPERATOR})
 
 
@@ -34,12 +37,14 @@ class Method:
     items: str = ""
 
 
-INGEST, SEARCH, CAMPAIGNS, REFERENCES, REINDEX, INFO = (
+INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, REFERENCES, REINDEX, INFO = (
     f"simsvc.v1.{name}Service"
-    for name in ("Ingest", "Search", "Campaign", "ReferenceSet", "Reindex", "Info")
-)
+    for name in (
+        "Ingest", "Search", "Campaign", "Review", "Insight", "ReferenceSet", "Reindex", "Info",
+    )
+)  # fmt: skip
 OPERATIONS = "google.longrunning.Operations"
-SERVICES = (INGEST, SEARCH, CAMPAIGNS, REFERENCES, REINDEX, INFO, OPERATIONS)
+SERVICES = (INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, REFERENCES, REINDEX, INFO, OPERATIONS)
 
 METHODS = {
     f"/{INGEST}/ObservePrompt": Method(_INGEST, ingest_pb2.ObservePromptRequest),
@@ -54,6 +59,24 @@ METHODS = {
     f"/{CAMPAIGNS}/GetCampaign": Method(_READ, campaigns_pb2.GetCampaignRequest),
     f"/{CAMPAIGNS}/WatchCampaigns": Method(_READ, campaigns_pb2.WatchCampaignsRequest),
     f"/{CAMPAIGNS}/CheckAccounts": Method(_CHECK, campaigns_pb2.CheckAccountsRequest),
+    f"/{REVIEW}/AssignCampaign": Method(_READ, review_pb2.AssignCampaignRequest),
+    f"/{REVIEW}/CommentCampaign": Method(_READ, review_pb2.CommentCampaignRequest),
+    f"/{REVIEW}/ConfirmCampaign": Method(_REVIEW, review_pb2.ConfirmCampaignRequest),
+    f"/{REVIEW}/DismissCampaign": Method(_REVIEW, review_pb2.DismissCampaignRequest),
+    f"/{REVIEW}/ReopenCampaign": Method(_REVIEW, review_pb2.ReopenCampaignRequest),
+    f"/{REVIEW}/ExcludeAccount": Method(_REVIEW, review_pb2.ExcludeAccountRequest),
+    f"/{REVIEW}/MergeCampaigns": Method(_REVIEW, review_pb2.MergeCampaignsRequest),
+    f"/{REVIEW}/SplitCampaign": Method(_REVIEW, review_pb2.SplitCampaignRequest),
+    f"/{REVIEW}/UndoReview": Method(_READ, review_pb2.UndoReviewRequest),
+    f"/{REVIEW}/ListReviews": Method(_READ, review_pb2.ListReviewsRequest),
+    f"/{REVIEW}/ListAuditEntries": Method(_CURATE, review_pb2.ListAuditEntriesRequest),
+    f"/{REVIEW}/VerifyAuditLog": Method(_CURATE, review_pb2.VerifyAuditLogRequest),
+    f"/{INSIGHT}/GetCampaignTimeline": Method(_READ, insight_pb2.GetCampaignTimelineRequest),
+    f"/{INSIGHT}/GetCampaignMap": Method(_READ, insight_pb2.GetCampaignMapRequest),
+    f"/{INSIGHT}/GetCampaignGraph": Method(_READ, insight_pb2.GetCampaignGraphRequest),
+    f"/{INSIGHT}/GetCampaignFrames": Method(_READ, insight_pb2.GetCampaignFramesRequest),
+    f"/{INSIGHT}/GetCampaignCoverage": Method(_READ, insight_pb2.GetCampaignCoverageRequest),
+    f"/{INSIGHT}/GetAccountActivity": Method(_READ, insight_pb2.GetAccountActivityRequest),
     f"/{REFERENCES}/LoadReferenceSet": Method(_CURATE, reference_sets_pb2.LoadReferenceSetRequest),
     f"/{REFERENCES}/ListReferenceSets": Method(
         _OVERVIEW, reference_sets_pb2.ListReferenceSetsRequest

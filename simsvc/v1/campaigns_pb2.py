@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19simsvc/v1/campaigns.proto\x12\tsimsvc.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x05\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.simsvc.v1.CampaignState\x12.\n\nfirst_seen\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_seen\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x66irst_reported_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\raccount_count\x18\x07 \x01(\x05\x12\x13\n\x0b\x61\x63tor_count\x18\x08 \x01(\x05\x12\x14\n\x0cprompt_count\x18\t \x01(\x03\x12\x0f\n\x07summary\x18\n \x01(\t\x12%\n\x08\x65vidence\x18\x0b \x03(\x0b\x32\x13.simsvc.v1.Evidence\x12*\n\x07members\x18\x0c \x03(\x0b\x32\x19.simsvc.v1.CampaignMember\x12!\n\x19representative_prompt_ids\x18\r \x03(\t\x12\x13\n\x0bmerged_into\x18\x0e \x01(\t\x12\x0c\n\x04\x65tag\x18\x0f \x01(\t\x12)\n\nconfidence\x18\x10 \x01(\x0e\x32\x15.simsvc.v1.Confidence\x12\x0f\n\x07tactics\x18\x11 \x03(\t\x12%\n\x08\x63overage\x18\x12 \x01(\x0b\x32\x13.simsvc.v1.Coverage\x12\x12\n\nnext_steps\x18\x13 \x03(\t\x12\x12\n\nsplit_from\x18\x14 \x01(\t\"w\n\x08\x43overage\x12\x0f\n\x07prompts\x18\x01 \x01(\x03\x12\x10\n\x08\x64istinct\x18\x02 \x01(\x03\x12\x14\n\x0cunseen_share\x18\x03 \x01(\x01\x12\x16\n\x0e\x65stimated_size\x18\x04 \x01(\x03\x12\x1a\n\x12\x64ivision_of_labour\x18\x05 \x01(\x01\"y\n\x08\x45vidence\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x10\n\x08\x65xpected\x18\x04 \x01(\x01\x12\x13\n\x0blog_p_value\x18\x05 \x01(\x01\x12\x12\n\nprompt_ids\x18\x06 \x03(\t\"\xd9\x01\n\x0e\x43\x61mpaignMember\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x14\n\x0corganization\x18\x02 \x01(\t\x12.\n\nfirst_seen\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_seen\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07prompts\x18\x05 \x01(\x03\x12\x1f\n\x17\x61ttribution_probability\x18\x06 \x01(\x01\x12\x0f\n\x07reasons\x18\x07 \x03(\t\"f\n\x14ListCampaignsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.simsvc.v1.CampaignState\"X\n\x15ListCampaignsResponse\x12&\n\tcampaigns\x18\x01 \x03(\x0b\x32\x13.simsvc.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"/\n\x12GetCampaignRequest\x12\x19\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"-\n\x15WatchCampaignsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\"\xb1\x01\n\x16WatchCampaignsResponse\x12)\n\x06\x63hange\x18\x01 \x01(\x0e\x32\x19.simsvc.v1.CampaignChange\x12%\n\x08\x63\x61mpaign\x18\x02 \x01(\x0b\x32\x13.simsvc.v1.Campaign\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\"1\n\x14\x43heckAccountsRequest\x12\x19\n\x0b\x61\x63\x63ount_ids\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\"A\n\x15\x43heckAccountsResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.simsvc.v1.AccountCheck\">\n\x0c\x41\x63\x63ountCheck\x12\x18\n\x10in_open_campaign\x18\x01 \x01(\x08\x12\x14\n\x0c\x63\x61mpaign_ids\x18\x02 \x03(\t*}\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41MPAIGN_STATE_OPEN\x10\x01\x12\x18\n\x14\x43\x41MPAIGN_STATE_QUIET\x10\x02\x12\x19\n\x15\x43\x41MPAIGN_STATE_MERGED\x10\x03*h\n\nConfidence\x12\x1a\n\x16\x43ONFIDENCE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ONFIDENCE_LOW\x10\x01\x12\x15\n\x11\x43ONFIDENCE_MEDIUM\x10\x02\x12\x13\n\x0f\x43ONFIDENCE_HIGH\x10\x03*\xd9\x01\n\x0e\x43\x61mpaignChange\x12\x1f\n\x1b\x43\x41MPAIGN_CHANGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43\x41MPAIGN_CHANGE_OPENED\x10\x01\x12\x18\n\x14\x43\x41MPAIGN_CHANGE_GREW\x10\x02\x12\x1a\n\x16\x43\x41MPAIGN_CHANGE_MERGED\x10\x03\x12\x1b\n\x17\x43\x41MPAIGN_CHANGE_QUIETED\x10\x04\x12\x1c\n\x18\x43\x41MPAIGN_CHANGE_REOPENED\x10\x05\x12\x19\n\x15\x43\x41MPAIGN_CHANGE_SPLIT\x10\x06\x32\xd5\x02\n\x0f\x43\x61mpaignService\x12R\n\rListCampaigns\x12\x1f.simsvc.v1.ListCampaignsRequest\x1a .simsvc.v1.ListCampaignsResponse\x12\x41\n\x0bGetCampaign\x12\x1d.simsvc.v1.GetCampaignRequest\x1a\x13.simsvc.v1.Campaign\x12W\n\x0eWatchCampaigns\x12 .simsvc.v1.WatchCampaignsRequest\x1a!.simsvc.v1.WatchCampaignsResponse0\x01\x12R\n\rCheckAccounts\x12\x1f.simsvc.v1.CheckAccountsRequest\x1a .simsvc.v1.CheckAccountsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19simsvc/v1/campaigns.proto\x12\tsimsvc.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x05\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.simsvc.v1.CampaignState\x12.\n\nfirst_seen\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_seen\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11\x66irst_reported_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\raccount_count\x18\x07 \x01(\x05\x12\x13\n\x0b\x61\x63tor_count\x18\x08 \x01(\x05\x12\x14\n\x0cprompt_count\x18\t \x01(\x03\x12\x0f\n\x07summary\x18\n \x01(\t\x12%\n\x08\x65vidence\x18\x0b \x03(\x0b\x32\x13.simsvc.v1.Evidence\x12*\n\x07members\x18\x0c \x03(\x0b\x32\x19.simsvc.v1.CampaignMember\x12!\n\x19representative_prompt_ids\x18\r \x03(\t\x12\x13\n\x0bmerged_into\x18\x0e \x01(\t\x12\x0c\n\x04\x65tag\x18\x0f \x01(\t\x12)\n\nconfidence\x18\x10 \x01(\x0e\x32\x15.simsvc.v1.Confidence\x12\x0f\n\x07tactics\x18\x11 \x03(\t\x12%\n\x08\x63overage\x18\x12 \x01(\x0b\x32\x13.simsvc.v1.Coverage\x12\x12\n\nnext_steps\x18\x13 \x03(\t\x12\x12\n\nsplit_from\x18\x14 \x01(\t\x12!\n\x06review\x18\x15 \x01(\x0b\x32\x11.simsvc.v1.Review\x12\x18\n\x10\x63ounter_evidence\x18\x16 \x03(\t\x12\x14\n\x0cnew_accounts\x18\x17 \x01(\x05\"\x83\x02\n\x06Review\x12#\n\x07verdict\x18\x01 \x01(\x0e\x32\x12.simsvc.v1.Verdict\x12\x10\n\x08\x61ssignee\x18\x02 \x01(\t\x12\x34\n\x10\x64ismissal_reason\x18\x03 \x01(\x0e\x32\x1a.simsvc.v1.DismissalReason\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x13\n\x0breviewed_by\x18\x05 \x01(\t\x12/\n\x0breview_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x65xcluded_accounts\x18\x07 \x03(\t\x12\x0c\n\x04news\x18\x08 \x03(\t\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"w\n\x08\x43overage\x12\x0f\n\x07prompts\x18\x01 \x01(\x03\x12\x10\n\x08\x64istinct\x18\x02 \x01(\x03\x12\x14\n\x0cunseen_share\x18\x03 \x01(\x01\x12\x16\n\x0e\x65stimated_size\x18\x04 \x01(\x03\x12\x1a\n\x12\x64ivision_of_labour\x18\x05 \x01(\x01\"y\n\x08\x45vidence\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x10\n\x08\x65xpected\x18\x04 \x01(\x01\x12\x13\n\x0blog_p_value\x18\x05 \x01(\x01\x12\x12\n\nprompt_ids\x18\x06 \x03(\t\"\xd9\x01\n\x0e\x43\x61mpaignMember\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x14\n\x0corganization\x18\x02 \x01(\t\x12.\n\nfirst_seen\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tlast_seen\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07prompts\x18\x05 \x01(\x03\x12\x1f\n\x17\x61ttribution_probability\x18\x06 \x01(\x01\x12\x0f\n\x07reasons\x18\x07 \x03(\t\"\xde\x01\n\x14ListCampaignsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.simsvc.v1.CampaignState\x12-\n\x0emin_confidence\x18\x04 \x01(\x0e\x32\x15.simsvc.v1.Confidence\x12#\n\x07verdict\x18\x05 \x01(\x0e\x32\x12.simsvc.v1.Verdict\x12\x10\n\x08\x61ssignee\x18\x06 \x01(\t\x12\x10\n\x08order_by\x18\x07 \x01(\t\"X\n\x15ListCampaignsResponse\x12&\n\tcampaigns\x18\x01 \x03(\x0b\x32\x13.simsvc.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"/\n\x12GetCampaignRequest\x12\x19\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"-\n\x15WatchCampaignsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\"\xb1\x01\n\x16WatchCampaignsResponse\x12)\n\x06\x63hange\x18\x01 \x01(\x0e\x32\x19.simsvc.v1.CampaignChange\x12%\n\x08\x63\x61mpaign\x18\x02 \x01(\x0b\x32\x13.simsvc.v1.Campaign\x12/\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresume_token\x18\x04 \x01(\t\"1\n\x14\x43heckAccountsRequest\x12\x19\n\x0b\x61\x63\x63ount_ids\x18\x01 \x03(\tB\x04\xe2\x41\x01\x02\"A\n\x15\x43heckAccountsResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.simsvc.v1.AccountCheck\">\n\x0c\x41\x63\x63ountCheck\x12\x18\n\x10in_open_campaign\x18\x01 \x01(\x08\x12\x14\n\x0c\x63\x61mpaign_ids\x18\x02 \x03(\t*\x9b\x01\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41MPAIGN_STATE_OPEN\x10\x01\x12\x18\n\x14\x43\x41MPAIGN_STATE_QUIET\x10\x02\x12\x19\n\x15\x43\x41MPAIGN_STATE_MERGED\x10\x03\x12\x1c\n\x18\x43\x41MPAIGN_STATE_DISMISSED\x10\x04*b\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_NONE\x10\x01\x12\x15\n\x11VERDICT_CONFIRMED\x10\x02\x12\x15\n\x11VERDICT_DISMISSED\x10\x03*\xab\x02\n\x0f\x44ismissalReason\x12 \n\x1c\x44ISMISSAL_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44ISMISSAL_REASON_SHARED_APP\x10\x01\x12\x1e\n\x1a\x44ISMISSAL_REASON_EDUCATION\x10\x02\x12\x1e\n\x1a\x44ISMISSAL_REASON_BENCHMARK\x10\x03\x12\x1a\n\x16\x44ISMISSAL_REASON_VIRAL\x10\x04\x12!\n\x1d\x44ISMISSAL_REASON_ONE_CUSTOMER\x10\x05\x12\x1d\n\x19\x44ISMISSAL_REASON_INTERNAL\x10\x06\x12\x1b\n\x17\x44ISMISSAL_REASON_CHANCE\x10\x07\x12\x1a\n\x16\x44ISMISSAL_REASON_OTHER\x10\x08*h\n\nConfidence\x12\x1a\n\x16\x43ONFIDENCE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ONFIDENCE_LOW\x10\x01\x12\x15\n\x11\x43ONFIDENCE_MEDIUM\x10\x02\x12\x13\n\x0f\x43ONFIDENCE_HIGH\x10\x03*\x96\x02\n\x0e\x43\x61mpaignChange\x12\x1f\n\x1b\x43\x41MPAIGN_CHANGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43\x41MPAIGN_CHANGE_OPENED\x10\x01\x12\x18\n\x14\x43\x41MPAIGN_CHANGE_GREW\x10\x02\x12\x1a\n\x16\x43\x41MPAIGN_CHANGE_MERGED\x10\x03\x12\x1b\n\x17\x43\x41MPAIGN_CHANGE_QUIETED\x10\x04\x12\x1c\n\x18\x43\x41MPAIGN_CHANGE_REOPENED\x10\x05\x12\x19\n\x15\x43\x41MPAIGN_CHANGE_SPLIT\x10\x06\x12\x1c\n\x18\x43\x41MPAIGN_CHANGE_REVIEWED\x10\x07\x12\x1d\n\x19\x43\x41MPAIGN_CHANGE_DISMISSED\x10\x08\x32\xd5\x02\n\x0f\x43\x61mpaignService\x12R\n\rListCampaigns\x12\x1f.simsvc.v1.ListCampaignsRequest\x1a .simsvc.v1.ListCampaignsResponse\x12\x41\n\x0bGetCampaign\x12\x1d.simsvc.v1.GetCampaignRequest\x1a\x13.simsvc.v1.Campaign\x12W\n\x0eWatchCampaigns\x12 .simsvc.v1.WatchCampaignsRequest\x1a!.simsvc.v1.WatchCampaignsResponse0\x01\x12R\n\rCheckAccounts\x12\x1f.simsvc.v1.CheckAccountsRequest\x1a .simsvc.v1.CheckAccountsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,36 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCAMPAIGNREQUEST'].fields_by_name['campaign_id']._serialized_options = b'\342A\001\002'
   _globals['_CHECKACCOUNTSREQUEST'].fields_by_name['account_ids']._loaded_options = None
   _globals['_CHECKACCOUNTSREQUEST'].fields_by_name['account_ids']._serialized_options = b'\342A\001\002'
-  _globals['_CAMPAIGNSTATE']._serialized_start=1871
-  _globals['_CAMPAIGNSTATE']._serialized_end=1996
-  _globals['_CONFIDENCE']._serialized_start=1998
-  _globals['_CONFIDENCE']._serialized_end=2102
-  _globals['_CAMPAIGNCHANGE']._serialized_start=2105
-  _globals['_CAMPAIGNCHANGE']._serialized_end=2322
+  _globals['_CAMPAIGNSTATE']._serialized_start=2338
+  _globals['_CAMPAIGNSTATE']._serialized_end=2493
+  _globals['_VERDICT']._serialized_start=2495
+  _globals['_VERDICT']._serialized_end=2593
+  _globals['_DISMISSALREASON']._serialized_start=2596
+  _globals['_DISMISSALREASON']._serialized_end=2895
+  _globals['_CONFIDENCE']._serialized_start=2897
+  _globals['_CONFIDENCE']._serialized_end=3001
+  _globals['_CAMPAIGNCHANGE']._serialized_start=3004
+  _globals['_CAMPAIGNCHANGE']._serialized_end=3282
   _globals['_CAMPAIGN']._serialized_start=107
-  _globals['_CAMPAIGN']._serialized_end=753
-  _globals['_COVERAGE']._serialized_start=755
-  _globals['_COVERAGE']._serialized_end=874
-  _globals['_EVIDENCE']._serialized_start=876
-  _globals['_EVIDENCE']._serialized_end=997
-  _globals['_CAMPAIGNMEMBER']._serialized_start=1000
-  _globals['_CAMPAIGNMEMBER']._serialized_end=1217
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1219
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1321
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1323
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1411
-  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1413
-  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1460
-  _globals['_WATCHCAMPAIGNSREQUEST']._serialized_start=1462
-  _globals['_WATCHCAMPAIGNSREQUEST']._serialized_end=1507
-  _globals['_WATCHCAMPAIGNSRESPONSE']._serialized_start=1510
-  _globals['_WATCHCAMPAIGNSRESPONSE']._serialized_end=1687
-  _globals['_CHECKACCOUNTSREQUEST']._serialized_start=1689
-  _globals['_CHECKACCOUNTSREQUEST']._serialized_end=1738
-  _globals['_CHECKACCOUNTSRESPONSE']._serialized_start=1740
-  _globals['_CHECKACCOUNTSRESPONSE']._serialized_end=1805
-  _globals['_ACCOUNTCHECK']._serialized_start=1807
-  _globals['_ACCOUNTCHECK']._serialized_end=1869
-  _globals['_CAMPAIGNSERVICE']._serialized_start=2325
-  _globals['_CAMPAIGNSERVICE']._serialized_end=2666
+  _globals['_CAMPAIGN']._serialized_end=836
+  _globals['_REVIEW']._serialized_start=839
+  _globals['_REVIEW']._serialized_end=1098
+  _globals['_COVERAGE']._serialized_start=1100
+  _globals['_COVERAGE']._serialized_end=1219
+  _globals['_EVIDENCE']._serialized_start=1221
+  _globals['_EVIDENCE']._serialized_end=1342
+  _globals['_CAMPAIGNMEMBER']._serialized_start=1345
+  _globals['_CAMPAIGNMEMBER']._serialized_end=1562
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1565
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1787
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1789
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1877
+  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1879
+  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1926
+  _globals['_WATCHCAMPAIGNSREQUEST']._serialized_start=1928
+  _globals['_WATCHCAMPAIGNSREQUEST']._serialized_end=1973
+  _globals['_WATCHCAMPAIGNSRESPONSE']._serialized_start=1976
+  _globals['_WATCHCAMPAIGNSRESPONSE']._serialized_end=2153
+  _globals['_CHECKACCOUNTSREQUEST']._serialized_start=2155
+  _globals['_CHECKACCOUNTSREQUEST']._serialized_end=2204
+  _globals['_CHECKACCOUNTSRESPONSE']._serialized_start=2206
+  _globals['_CHECKACCOUNTSRESPONSE']._serialized_end=2271
+  _globals['_ACCOUNTCHECK']._serialized_start=2273
+  _globals['_ACCOUNTCHECK']._serialized_end=2335
+  _globals['_CAMPAIGNSERVICE']._serialized_start=3285
+  _globals['_CAMPAIGNSERVICE']._serialized_end=3626
 # @@protoc_insertion_point(module_scope)

@@ -32,6 +32,8 @@ class _CampaignStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Campaig
     """Nothing new for the quiet time; opens again if it goes on."""
     CAMPAIGN_STATE_MERGED: _CampaignState.ValueType  # 3
     """Its accounts are now part of the campaign in `merged_into`."""
+    CAMPAIGN_STATE_DISMISSED: _CampaignState.ValueType  # 4
+    """A reviewer found that it is none; opens again with new evidence."""
 
 class CampaignState(_CampaignState, metaclass=_CampaignStateEnumTypeWrapper):
     """Where a campaign stands."""
@@ -42,7 +44,77 @@ CAMPAIGN_STATE_QUIET: CampaignState.ValueType  # 2
 """Nothing new for the quiet time; opens again if it goes on."""
 CAMPAIGN_STATE_MERGED: CampaignState.ValueType  # 3
 """Its accounts are now part of the campaign in `merged_into`."""
+CAMPAIGN_STATE_DISMISSED: CampaignState.ValueType  # 4
+"""A reviewer found that it is none; opens again with new evidence."""
 Global___CampaignState: _TypeAlias = CampaignState  # noqa: Y015
+
+class _Verdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERDICT_UNSPECIFIED: _Verdict.ValueType  # 0
+    VERDICT_NONE: _Verdict.ValueType  # 1
+    """Nobody has judged."""
+    VERDICT_CONFIRMED: _Verdict.ValueType  # 2
+    VERDICT_DISMISSED: _Verdict.ValueType  # 3
+
+class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
+    """A reviewer's judgement."""
+
+VERDICT_UNSPECIFIED: Verdict.ValueType  # 0
+VERDICT_NONE: Verdict.ValueType  # 1
+"""Nobody has judged."""
+VERDICT_CONFIRMED: Verdict.ValueType  # 2
+VERDICT_DISMISSED: Verdict.ValueType  # 3
+Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
+
+class _DismissalReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DismissalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DismissalReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISMISSAL_REASON_UNSPECIFIED: _DismissalReason.ValueType  # 0
+    DISMISSAL_REASON_SHARED_APP: _DismissalReason.ValueType  # 1
+    """Users of one application."""
+    DISMISSAL_REASON_EDUCATION: _DismissalReason.ValueType  # 2
+    """A class, a course or an exam."""
+    DISMISSAL_REASON_BENCHMARK: _DismissalReason.ValueType  # 3
+    """People who run a public benchmark."""
+    DISMISSAL_REASON_VIRAL: _DismissalReason.ValueType  # 4
+    """A prompt that went round."""
+    DISMISSAL_REASON_ONE_CUSTOMER: _DismissalReason.ValueType  # 5
+    """Accounts of one customer, who may."""
+    DISMISSAL_REASON_INTERNAL: _DismissalReason.ValueType  # 6
+    """The provider's own tests, or a red team."""
+    DISMISSAL_REASON_CHANCE: _DismissalReason.ValueType  # 7
+    """The evidence does not hold."""
+    DISMISSAL_REASON_OTHER: _DismissalReason.ValueType  # 8
+    """Told in the comment."""
+
+class DismissalReason(_DismissalReason, metaclass=_DismissalReasonEnumTypeWrapper):
+    """Why a campaign is none."""
+
+DISMISSAL_REASON_UNSPECIFIED: DismissalReason.ValueType  # 0
+DISMISSAL_REASON_SHARED_APP: DismissalReason.ValueType  # 1
+"""Users of one application."""
+DISMISSAL_REASON_EDUCATION: DismissalReason.ValueType  # 2
+"""A class, a course or an exam."""
+DISMISSAL_REASON_BENCHMARK: DismissalReason.ValueType  # 3
+"""People who run a public benchmark."""
+DISMISSAL_REASON_VIRAL: DismissalReason.ValueType  # 4
+"""A prompt that went round."""
+DISMISSAL_REASON_ONE_CUSTOMER: DismissalReason.ValueType  # 5
+"""Accounts of one customer, who may."""
+DISMISSAL_REASON_INTERNAL: DismissalReason.ValueType  # 6
+"""The provider's own tests, or a red team."""
+DISMISSAL_REASON_CHANCE: DismissalReason.ValueType  # 7
+"""The evidence does not hold."""
+DISMISSAL_REASON_OTHER: DismissalReason.ValueType  # 8
+"""Told in the comment."""
+Global___DismissalReason: _TypeAlias = DismissalReason  # noqa: Y015
 
 class _Confidence:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -82,6 +154,9 @@ class _CampaignChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Campai
     CAMPAIGN_CHANGE_REOPENED: _CampaignChange.ValueType  # 5
     CAMPAIGN_CHANGE_SPLIT: _CampaignChange.ValueType  # 6
     """It was part of the campaign in `split_from`."""
+    CAMPAIGN_CHANGE_REVIEWED: _CampaignChange.ValueType  # 7
+    """Somebody decided something about it, other than to dismiss it."""
+    CAMPAIGN_CHANGE_DISMISSED: _CampaignChange.ValueType  # 8
 
 class CampaignChange(_CampaignChange, metaclass=_CampaignChangeEnumTypeWrapper):
     """What happened to a campaign."""
@@ -94,6 +169,9 @@ CAMPAIGN_CHANGE_QUIETED: CampaignChange.ValueType  # 4
 CAMPAIGN_CHANGE_REOPENED: CampaignChange.ValueType  # 5
 CAMPAIGN_CHANGE_SPLIT: CampaignChange.ValueType  # 6
 """It was part of the campaign in `split_from`."""
+CAMPAIGN_CHANGE_REVIEWED: CampaignChange.ValueType  # 7
+"""Somebody decided something about it, other than to dismiss it."""
+CAMPAIGN_CHANGE_DISMISSED: CampaignChange.ValueType  # 8
 Global___CampaignChange: _TypeAlias = CampaignChange  # noqa: Y015
 
 @_typing.final
@@ -120,6 +198,9 @@ class Campaign(_message.Message):
     COVERAGE_FIELD_NUMBER: _builtins.int
     NEXT_STEPS_FIELD_NUMBER: _builtins.int
     SPLIT_FROM_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    COUNTER_EVIDENCE_FIELD_NUMBER: _builtins.int
+    NEW_ACCOUNTS_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """Stable while the campaign grows."""
     state: Global___CampaignState.ValueType
@@ -137,6 +218,8 @@ class Campaign(_message.Message):
     """How sure the report is."""
     split_from: _builtins.str
     """The campaign that it was part of before."""
+    new_accounts: _builtins.int
+    """Accounts that joined in the last day of its traffic."""
     @_builtins.property
     def first_seen(self) -> _timestamp_pb2.Timestamp:
         """Of the earliest and the latest prompt that belongs to it."""
@@ -171,6 +254,16 @@ class Campaign(_message.Message):
     def next_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to do next."""
 
+    @_builtins.property
+    def review(self) -> Global___Review:
+        """What people have decided."""
+
+    @_builtins.property
+    def counter_evidence(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What speaks against the report, or would: signals that are missing, and
+        what the accounts do besides. Only in GetCampaign.
+        """
+
     def __init__(
         self,
         *,
@@ -194,14 +287,75 @@ class Campaign(_message.Message):
         coverage: Global___Coverage | None = ...,
         next_steps: _abc.Iterable[_builtins.str] | None = ...,
         split_from: _builtins.str = ...,
+        review: Global___Review | None = ...,
+        counter_evidence: _abc.Iterable[_builtins.str] | None = ...,
+        new_accounts: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "review", b"review", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "actor_count", b"actor_count", "campaign_id", b"campaign_id", "confidence", b"confidence", "coverage", b"coverage", "etag", b"etag", "evidence", b"evidence", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "members", b"members", "merged_into", b"merged_into", "next_steps", b"next_steps", "prompt_count", b"prompt_count", "representative_prompt_ids", b"representative_prompt_ids", "split_from", b"split_from", "state", b"state", "summary", b"summary", "tactics", b"tactics", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "actor_count", b"actor_count", "campaign_id", b"campaign_id", "confidence", b"confidence", "counter_evidence", b"counter_evidence", "coverage", b"coverage", "etag", b"etag", "evidence", b"evidence", "first_reported_at", b"first_reported_at", "first_seen", b"first_seen", "last_seen", b"last_seen", "members", b"members", "merged_into", b"merged_into", "new_accounts", b"new_accounts", "next_steps", b"next_steps", "prompt_count", b"prompt_count", "representative_prompt_ids", b"representative_prompt_ids", "review", b"review", "split_from", b"split_from", "state", b"state", "summary", b"summary", "tactics", b"tactics", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Campaign: _TypeAlias = Campaign  # noqa: Y015
+
+@_typing.final
+class Review(_message.Message):
+    """What people have decided about a campaign."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_FIELD_NUMBER: _builtins.int
+    DISMISSAL_REASON_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    REVIEWED_BY_FIELD_NUMBER: _builtins.int
+    REVIEW_TIME_FIELD_NUMBER: _builtins.int
+    EXCLUDED_ACCOUNTS_FIELD_NUMBER: _builtins.int
+    NEWS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    verdict: Global___Verdict.ValueType
+    assignee: _builtins.str
+    """Name of the token of who looks after it."""
+    dismissal_reason: Global___DismissalReason.ValueType
+    """Set where the verdict is DISMISSED."""
+    comment: _builtins.str
+    """Of the verdict."""
+    reviewed_by: _builtins.str
+    etag: _builtins.str
+    """Changes with each review, and only then: the detector's changes do not
+    stand in a reviewer's way.
+    """
+    @_builtins.property
+    def review_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def excluded_accounts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Pseudonyms of accounts that were taken out. Only in GetCampaign."""
+
+    @_builtins.property
+    def news(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is new since it was dismissed, if it came back."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___Verdict.ValueType = ...,
+        assignee: _builtins.str = ...,
+        dismissal_reason: Global___DismissalReason.ValueType = ...,
+        comment: _builtins.str = ...,
+        reviewed_by: _builtins.str = ...,
+        review_time: _timestamp_pb2.Timestamp | None = ...,
+        excluded_accounts: _abc.Iterable[_builtins.str] | None = ...,
+        news: _abc.Iterable[_builtins.str] | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review_time", b"review_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "comment", b"comment", "dismissal_reason", b"dismissal_reason", "etag", b"etag", "excluded_accounts", b"excluded_accounts", "news", b"news", "review_time", b"review_time", "reviewed_by", b"reviewed_by", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Review: _TypeAlias = Review  # noqa: Y015
 
 @_typing.final
 class Coverage(_message.Message):
@@ -339,21 +493,39 @@ class ListCampaignsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """0 means the server's default."""
     page_token: _builtins.str
     state: Global___CampaignState.ValueType
     """Unset means all."""
+    min_confidence: Global___Confidence.ValueType
+    """At least; unset means all."""
+    verdict: Global___Verdict.ValueType
+    """Unset means all."""
+    assignee: _builtins.str
+    """Only those that this token's holder looks after."""
+    order_by: _builtins.str
+    """"update_time" (the default), "confidence", "accounts", "prompts",
+    "new_accounts" or "last_seen"; the largest and the latest come first.
+    """
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         state: Global___CampaignState.ValueType = ...,
+        min_confidence: Global___Confidence.ValueType = ...,
+        verdict: Global___Verdict.ValueType = ...,
+        assignee: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "min_confidence", b"min_confidence", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "state", b"state", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

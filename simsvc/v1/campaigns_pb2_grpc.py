@@ -62,7 +62,7 @@ class CampaignServiceServicer:
     """
 
     def ListCampaigns(self, request, context):
-        """Lists campaigns, newest evidence first. Roles: analyst, reviewer, operator.
+        """Lists campaigns, latest change first unless told otherwise. Roles: analyst, reviewer, operator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
