@@ -12,6 +12,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from simsvc.domain.audit import AuditChain
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.settings import Settings, decode_key
 
@@ -34,6 +35,20 @@ def token_key(settings: Settings) -> bytes:
     else:
         secret = _made_key(settings.data_dir)
     return hmac.digest(secret, b"page tokens", hashlib.sha256)
+
+
+def audit_chain(settings: Settings) -> AuditChain:
+    """Return what links the audit log, by keys derived from all pseudonym keys.
+
+    An entry stays checkable for as long as the key that was active then is still among them.
+    """
+    if settings.pseudonym_keys:
+        keys = {key_id: decode_key(key) for key_id, key in settings.pseudonym_keys.items()}
+        active = settings.pseudonym_key_id
+    else:
+        keys, active = {_MADE: _made_key(settings.data_dir)}, _MADE
+    derived = {i: hmac.digest(key, b"audit log", hashlib.sha256) for i, key in keys.items()}
+    return AuditChain(derived, active)
 
 
 def _made_key(folder: Path) -> bytes:

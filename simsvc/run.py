@@ -24,6 +24,7 @@ from simsvc.rpc.ingest import IngestServicer
 from simsvc.rpc.operations import OperationsServicer
 from simsvc.rpc.references import ReferenceSetServicer
 from simsvc.rpc.reindex import ReindexServicer
+from simsvc.rpc.review import ReviewServicer
 from simsvc.rpc.search import SearchServicer
 from simsvc.rpc.server import (
     Health,
@@ -109,6 +110,7 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
             service.lookup, service.casework, service.status, settings.search_similarity
         ),
         CampaignServicer(service.casework, settings.limits, shadow=settings.shadow),
+        ReviewServicer(service.reviews, service.audit, service.casework, settings.limits),
         ReferenceSetServicer(service.references, settings.limits),
         ReindexServicer(service.generations, settings.limits),
         OperationsServicer(service.generations, service.sealer),

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from simsvc import __version__
 from simsvc.assembly import discard_index, make_campaign_book, make_engine, make_schedule
 from simsvc.core.admission import Admission
+from simsvc.core.auditing import AuditLog
 from simsvc.core.casework import Casework
 from simsvc.core.clock import SystemClock
 from simsvc.core.commit import Committer
@@ -23,6 +24,7 @@ from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
 from simsvc.core.references import ReferenceSets
 from simsvc.core.reindex import Reindexing
+from simsvc.core.review import Reviews
 from simsvc.core.stage import Stages
 from simsvc.core.status import Status
 from simsvc.core.views import Dissector
@@ -30,7 +32,7 @@ from simsvc.core.writer import Writer
 from simsvc.describe import describe
 from simsvc.domain.frames import FrameRule
 from simsvc.domain.tokens import TokenSealer
-from simsvc.keys import keyring, token_key
+from simsvc.keys import audit_chain, keyring, token_key
 from simsvc.record.open import Database, model_location, open_database, serving_settings
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
@@ -52,6 +54,8 @@ class Service:
     ingest: Ingest
     lookup: Lookup
     casework: Casework
+    reviews: Reviews
+    audit: AuditLog
     status: Status
     lifecycle: Lifecycle
     feed: CampaignFeed
@@ -82,6 +86,7 @@ def build_service(settings: Settings) -> Service:
     engine = make_engine(settings)
     record = database.claim(engine.info, model_location(settings.model))
     record.claim_writer()
+    record.chain = audit_chain(settings)
     # Jobs are noted from other threads than the writing one, which has the record's connection.
     jobs = open_database(settings)
     threads = Threads.start(settings.search_threads)
@@ -122,6 +127,8 @@ def build_service(settings: Settings) -> Service:
         ),
         lookup=Lookup(stages, writer, ring, sealer, clock, readers, lookups),
         casework=Casework(stages, book, membership, feed, sealer, readers),
+        reviews=Reviews(stages, book, membership, writer, feed, ring, clock),
+        audit=AuditLog(stages, book, record.chain, sealer, readers),
         status=Status(
             __version__, settings.limits, stages, writer, book, record.last_seq(),
             shadow=settings.shadow,

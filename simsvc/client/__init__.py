@@ -31,10 +31,14 @@ from simsvc.v1.campaigns_pb2 import (
     CampaignChange,
     CampaignState,
     Confidence,
+    DismissalReason,
+    Review,
+    Verdict,
     WatchCampaignsResponse,
 )
 from simsvc.v1.info_pb2 import GetServerInfoResponse
 from simsvc.v1.reference_sets_pb2 import ReferenceSet, ReferenceSetKind
+from simsvc.v1.review_pb2 import AuditEntry, VerifyAuditLogResponse
 from simsvc.v1.search_pb2 import Account, SearchPromptsResponse, StoredPrompt, TextState
 from simsvc.v1.types_pb2 import Outcome, Role
 
@@ -43,6 +47,7 @@ __all__ = [
     "AccountCheck",
     "AsyncClient",
     "AsyncPromptBuffer",
+    "AuditEntry",
     "BufferOptions",
     "BufferStats",
     "Campaign",
@@ -52,6 +57,7 @@ __all__ = [
     "Client",
     "Confidence",
     "Connection",
+    "DismissalReason",
     "FieldViolation",
     "Generation",
     "GenerationState",
@@ -69,6 +75,7 @@ __all__ = [
     "ReferenceSet",
     "ReferenceSetKind",
     "Result",
+    "Review",
     "Role",
     "SearchArgs",
     "SearchPromptsResponse",
@@ -76,6 +83,8 @@ __all__ = [
     "SimsvcRpcError",
     "StoredPrompt",
     "TextState",
+    "Verdict",
+    "VerifyAuditLogResponse",
     "WatchCampaignsResponse",
     "clean_text",
 ]

@@ -36,6 +36,9 @@ _PR = TypeVar("_PR", bound=Page)
 class Calls:
     """Calls of a sync channel."""
 
+    def __init__(self, channel: grpc.Channel) -> None:
+        """End the chain of those that take their stubs from the channel."""
+
     def _call(
         self, method: grpc.UnaryUnaryMultiCallable[_Q, _R], request: _Q, timeout: float | None
     ) -> _R:
@@ -55,6 +58,9 @@ class Calls:
 
 class AsyncCalls:
     """Calls of an aio channel."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        """End the chain of those that take their stubs from the channel."""
 
     async def _call(
         self, method: grpc.aio.UnaryUnaryMultiCallable[_Q, _R], request: _Q, timeout: float | None

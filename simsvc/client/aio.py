@@ -22,6 +22,7 @@ from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError
 from simsvc.client.generations import AsyncGenerationCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
+from simsvc.client.review import AsyncReviewCalls
 from simsvc.v1 import (
     campaigns_pb2,
     campaigns_pb2_grpc,
@@ -37,7 +38,7 @@ from simsvc.v1 import (
 )
 
 
-class AsyncClient(AsyncGenerationCalls):
+class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls):
     """`Client` for asyncio, with the same methods, arguments and errors.
 
     Must be made and used in one running event loop. Close a stream that is left early with

@@ -13,6 +13,7 @@ from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError, rpc_errors
 from simsvc.client.generations import GenerationCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
+from simsvc.client.review import ReviewCalls
 from simsvc.v1 import (
     campaigns_pb2,
     campaigns_pb2_grpc,
@@ -28,7 +29,7 @@ from simsvc.v1 import (
 )
 
 
-class Client(GenerationCalls):
+class Client(GenerationCalls, ReviewCalls):
     """Calls a simsvc server. May be used by many threads at once.
 
     Every method raises SimsvcRpcError if the call fails, and ValueError for arguments that cannot

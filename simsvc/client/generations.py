@@ -32,6 +32,7 @@ class GenerationCalls(Calls):
     """
 
     def __init__(self, channel: grpc.Channel) -> None:
+        super().__init__(channel)
         self._reindex = reindex_pb2_grpc.ReindexServiceStub(channel)
         self._operations = operations_pb2_grpc.OperationsStub(channel)
 
@@ -118,6 +119,7 @@ class AsyncGenerationCalls(AsyncCalls):
     """What `AsyncClient` calls of ReindexService and Operations."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        super().__init__(channel)
         self._reindex = reindex_pb2_grpc.ReindexServiceStub(channel)
         self._operations = operations_pb2_grpc.OperationsStub(channel)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simsvc.core.detection import Detector, Finding
-from simsvc.core.draft import LIVE, CampaignRule, Draft, counted
+from simsvc.core.draft import HELD, LIVE, CampaignRule, Draft, counted, hold_families
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -38,7 +38,7 @@ class CampaignBook:
             self._put(campaign)
 
     def rebased(self, families: Mapping[int, int]) -> list[Campaign]:
-        """Return the live campaigns in another generation's `families`, by those of this one."""
+        """Return what goes on in another generation, with its `families` by those of this one."""
         return [
             replace(
                 campaign,
@@ -48,7 +48,7 @@ class CampaignBook:
                 ),
             )
             for campaign in self.all()
-            if campaign.state in LIVE
+            if campaign.state in HELD
         ]
 
     def take_over(self, generation: str, campaigns: Iterable[Campaign]) -> None:
@@ -127,8 +127,7 @@ class CampaignBook:
     def _put(self, campaign: Campaign) -> None:
         old = self._campaigns.get(campaign.campaign_id)
         self._campaigns[campaign.campaign_id] = campaign
-        if campaign.state in LIVE:
-            self._by_family.update(dict.fromkeys(campaign.families, campaign.campaign_id))
+        hold_families(self._by_family, campaign)
         is_open = campaign.state is CampaignState.OPEN
         touched = set(campaign.members) | set(old.members if old else ())
         for account in touched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -17,11 +17,44 @@ from simsvc.core.membership import Membership
 from simsvc.core.stage import Stages
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.errors import NotFoundError
+from simsvc.domain.review import Verdict
 from simsvc.domain.tokens import TokenSealer
+from simsvc.domain.verdict import Confidence
 
 _REPRESENTATIVES = 10
 _LIST = "campaigns"
 _WATCH = "campaign events"
+
+
+# By what campaigns may be listed; the largest comes first.
+ORDERS: dict[str, Callable[[Campaign], int]] = {
+    "update_time": lambda c: c.updated_at,
+    "confidence": lambda c: int(c.confidence),
+    "accounts": lambda c: c.extent.accounts,
+    "prompts": lambda c: c.extent.prompts,
+    "new_accounts": lambda c: c.new_accounts,
+    "last_seen": lambda c: c.extent.last_seen,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignQuery:
+    """Which campaigns, and in which of the `ORDERS`. None and "" are for any."""
+
+    state: CampaignState | None = None
+    confidence: Confidence | None = None
+    verdict: Verdict | None = None
+    assignee: str = ""
+    order: str = "update_time"
+
+    def holds(self, campaign: Campaign) -> bool:
+        """Return whether a campaign is one of them."""
+        return (
+            self.state in (None, campaign.state)
+            and (self.confidence is None or campaign.confidence >= self.confidence)
+            and self.verdict in (None, campaign.review.verdict)
+            and self.assignee in ("", campaign.review.assignee)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +93,20 @@ class Casework:
         """Return the campaigns that an account is or was in."""
         return self._book.of_account(account)
 
-    def page(
-        self, state: CampaignState | None, size: int, token: str
-    ) -> tuple[Sequence[Campaign], str]:
-        """Return a page of campaigns, latest update first, and the token of the next one.
+    def page(self, query: CampaignQuery, size: int, token: str) -> tuple[Sequence[Campaign], str]:
+        """Return a page of campaigns in the query's order, and the token of the next one.
 
-        A campaign that changes between two pages moves to the front and is not repeated.
+        By latest update, a campaign that changes between two pages moves to the front and is not
+        repeated.
         """
-        query = f"{_LIST} {state}"
-        place = self._sealer.open(query, token, "page_token") if token else None
-        rest = [
-            c
-            for c in self._book.all()
-            if (state is None or c.state is state) and (place is None or _place(c) > place)
-        ]
-        page = rest[:size]
-        return page, self._sealer.seal(query, _place(page[-1])) if len(rest) > size else ""
+        bound = f"{_LIST} {query}"
+        place = self._sealer.open(bound, token, "page_token") if token else None
+        key = ORDERS[query.order]
+        placed = [([-key(c), c.campaign_id], c) for c in self._book.all() if query.holds(c)]
+        placed.sort(key=lambda pair: pair[0])
+        rest = [pair for pair in placed if place is None or pair[0] > place]
+        page = [c for _, c in rest[:size]]
+        return page, self._sealer.seal(bound, rest[size - 1][0]) if len(rest) > size else ""
 
     async def case(self, campaign_id: str) -> CaseFile:
         """Return all about one campaign. NotFoundError if there is none."""
@@ -95,7 +126,7 @@ class Casework:
         organizations = {-m.actor for m in campaign.members.values() if m.actor < 0}
         record = self._stages.serving.record
         names = Names(
-            record.account_names(sorted(campaign.members)),
+            record.account_names(sorted(campaign.members.keys() | campaign.review.excluded)),
             record.organization_names(sorted(organizations)),
         )
         return CaseFile(campaign, names, self._representatives(campaign))
@@ -116,7 +147,3 @@ class Casework:
         order = np.argsort(-(vectors @ vectors.sum(axis=0)), kind="stable")
         # Prompts that retention has dropped have no vector.
         return [seqs[i] for i in order.tolist() if vectors[i].any()]
-
-
-def _place(campaign: Campaign) -> list[int | str]:
-    return [-campaign.updated_at, campaign.campaign_id]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from simsvc.core.detection import FAMILY_REASONS, Detector, Finding
+from simsvc.core.rulings import Renewal, absorbed, merged_into, news, returned
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -17,6 +18,8 @@ from simsvc.domain.campaign import (
 from simsvc.domain.verdict import Confidence
 
 LIVE = (CampaignState.OPEN, CampaignState.QUIET)
+# What a finding may belong to.
+HELD = (*LIVE, CampaignState.DISMISSED)
 _APART = 0.2
 # Share of the larger group that two must have in common: a pair of accounts joins nothing.
 _LEAST_SHARE = 0.1
@@ -26,11 +29,13 @@ _LEAST_SHARE = 0.1
 class CampaignRule:
     """`overlap`: share of the smaller group's accounts that makes two groups one.
 
-    `quiet_after`: µs of traffic time without a new prompt after which a campaign is quiet.
+    `quiet_after`: µs of traffic time without a new prompt after which a campaign is quiet. See
+    `Renewal` for `renewal`.
     """
 
     overlap: float
     quiet_after: int
+    renewal: Renewal = field(default_factory=Renewal)
 
 
 class Draft:
@@ -57,31 +62,33 @@ class Draft:
     def take(self, finding: Finding, new_id: str) -> None:
         """Let a finding open a campaign, or grow the one it belongs to."""
         hosts = self._hosts(finding)
-        if not hosts:
+        live = [c for c in hosts if c.state in LIVE]
+        if live:
+            self._take_into(live, finding, new_id)
+        elif hosts:
+            self._return(_oldest(hosts)[0], finding)
+        else:
             self._open(finding, new_id, Change.OPENED, "")
-            return
-        first, *others = sorted(hosts, key=lambda c: (c.first_reported_at, c.campaign_id))
+
+    def _take_into(self, hosts: Iterable[Campaign], finding: Finding, new_id: str) -> None:
+        first, *others = _oldest(hosts)
         if self._splits(first, finding):
             self._open(finding, new_id, Change.SPLIT, first.campaign_id)
             return
         change = Change.REOPENED if first.state is CampaignState.QUIET else Change.GREW
         for other in others:
-            first = self._absorb(first, other)
+            if other.campaign_id in first.review.apart:
+                self._grow(other, Change.GREW, _within(finding, other))
+            else:
+                self._set(merged_into(other, first), Change.MERGED)
+                first = absorbed(first, other)
         self._grow(first, change, finding)
 
-    def _absorb(self, first: Campaign, other: Campaign) -> Campaign:
-        gone = replace(other, state=CampaignState.MERGED, merged_into=first.campaign_id)
-        self._set(gone, Change.MERGED)
-        known = {(e.signal, e.family) for e in first.evidence}
-        more = (e for e in other.evidence if (e.signal, e.family) not in known)
-        return replace(
-            first,
-            families=tuple(dict.fromkeys(first.families + other.families)),
-            evidence=(*first.evidence, *more),
-            members=dict(other.members) | dict(first.members),
-            confidence=max(first.confidence, other.confidence),
-            tactics=tuple(dict.fromkeys(first.tactics + other.tactics)),
-        )
+    def _return(self, campaign: Campaign, finding: Finding) -> None:
+        """Open a dismissed campaign again, if the finding holds what its reviewer did not know."""
+        new = () if finding.withdrawn else news(campaign, finding, self._rule.renewal)
+        if new:
+            self._grow(returned(campaign, new), Change.REOPENED, finding)
 
     def _splits(self, host: Campaign, finding: Finding) -> bool:
         """Tell whether a part of a campaign that another finding of this tick carries on is new."""
@@ -110,7 +117,7 @@ class Draft:
         return [
             c
             for c in self._campaigns.values()
-            if c.state in LIVE and (c.campaign_id == known or self._overlaps(c, actors))
+            if c.state in HELD and (c.campaign_id == known or self._overlaps(c, actors))
         ]
 
     def _overlaps(self, campaign: Campaign, actors: set[int]) -> bool:
@@ -148,8 +155,8 @@ class Draft:
         families = tuple(dict.fromkeys((*campaign.families, *_families(finding))))
         members = self._members(campaign, families, finding)
         held = self._campaigns[campaign.campaign_id]
-        same = (families, members) == (held.families, held.members)
-        if same and not finding.withdrawn:
+        same = (families, members, campaign.review) == (held.families, held.members, held.review)
+        if not members or (same and not finding.withdrawn):
             return  # A restart tests every family again.
         kept = [e for e in campaign.evidence if e.family != finding.family]
         of_accounts = not finding.family
@@ -172,18 +179,20 @@ class Draft:
         self, campaign: Campaign, families: Sequence[int], finding: Finding
     ) -> dict[int, Member]:
         """Return who belongs now: a finding about accounts may let go of some."""
-        found = {m.account: m for m in finding.members}
+        out = campaign.review.excluded
+        found = {m.account: m for m in finding.members if m.account not in out}
         taken = self._taken.setdefault(campaign.campaign_id, {})
         if finding.family:
-            return dict(campaign.members) | counted(self._detector, families, campaign.members)
+            now = counted(self._detector, families, campaign.members)
+            return {a: p for a, p in (dict(campaign.members) | now).items() if a not in out}
         taken |= found
         of_families = counted(self._detector, families, {})
+        of_families = {a: part for a, part in of_families.items() if a not in out}
         return of_families | {a: _both(of_families.get(a), part) for a, part in taken.items()}
 
     def _set(self, campaign: Campaign, change: Change) -> None:
         self._campaigns[campaign.campaign_id] = campaign
-        if campaign.state in LIVE:
-            self._by_family.update(dict.fromkeys(campaign.families, campaign.campaign_id))
+        hold_families(self._by_family, campaign)
         earlier = self._changes.get(campaign.campaign_id)
         keep = earlier in (Change.OPENED, Change.REOPENED, Change.SPLIT) and change is Change.GREW
         self._changes[campaign.campaign_id] = earlier if keep and earlier else change
@@ -192,6 +201,25 @@ class Draft:
         base = self._base.get(campaign_id)
         revision = base.revision + 1 if base else 1
         return replace(self._campaigns[campaign_id], updated_at=self._now, revision=revision)
+
+
+def hold_families(by_family: dict[int, str], campaign: Campaign) -> None:
+    """Note which campaign a family belongs to; one that was split off does not take it over."""
+    if campaign.state in HELD:
+        for family in campaign.families:
+            if by_family.get(family, "") not in campaign.review.apart:
+                by_family[family] = campaign.campaign_id
+
+
+def _oldest(campaigns: Iterable[Campaign]) -> list[Campaign]:
+    return sorted(campaigns, key=lambda c: (c.first_reported_at, c.campaign_id))
+
+
+def _within(finding: Finding, campaign: Campaign) -> Finding:
+    """Return what a finding says of a campaign's own members."""
+    return replace(
+        finding, members=tuple(m for m in finding.members if m.account in campaign.members)
+    )
 
 
 def _families(finding: Finding) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from simsvc.core.access import Principal
 from simsvc.core.admission import Admission
 from simsvc.core.stage import Stage, Stages
 from simsvc.core.writer import Writer
+from simsvc.domain.audit import AuditNote
 from simsvc.domain.errors import InvalidError, NotFoundError, Violation
 from simsvc.domain.grouping import Cursor, Page, page_of
 from simsvc.domain.pseudonyms import Keyring, parse_pseudonym, pseudonym
@@ -24,7 +25,7 @@ from simsvc.domain.windows import normalised
 from simsvc.ports.clock import Clock
 from simsvc.ports.embedder import Priority
 from simsvc.ports.index import IndexFilter
-from simsvc.ports.record import AccountFacts, LookupAudit, Named, Record, RecordedPrompt
+from simsvc.ports.record import AccountFacts, Named, Record, RecordedPrompt
 
 T = TypeVar("T")
 # The least score of two equal texts: vectors are stored in fp16.
@@ -241,7 +242,7 @@ class Lookup:
         return f"prompt:{query.seq}" if query.seq is not None else "vector"
 
     async def _audit(self, who: Principal, action: str, subject: str) -> None:
-        entry = LookupAudit(self._clock.now(), who.name, action, subject)
+        entry = AuditNote(self._clock.now(), who.name, action, subject)
         await self._writer.call(lambda: self._record.append_audit([entry]))
 
     async def _read(self, work: Callable[[], T]) -> T:

@@ -7,8 +7,11 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from simsvc.domain.review import Review
 from simsvc.domain.signals.coverage import Coverage
 from simsvc.domain.verdict import Confidence
+
+_DAY = 86_400_000_000
 
 
 class CampaignState(enum.IntEnum):
@@ -17,6 +20,7 @@ class CampaignState(enum.IntEnum):
     OPEN = 1
     QUIET = 2
     MERGED = 3
+    DISMISSED = 4
 
 
 class Change(enum.IntEnum):
@@ -28,6 +32,8 @@ class Change(enum.IntEnum):
     QUIETED = 4
     REOPENED = 5
     SPLIT = 6
+    REVIEWED = 7
+    DISMISSED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,8 @@ class Campaign:
 
     `members` maps the account to its part; it is empty in an event that was read back, whose
     `extent` tells the size at that time. `revision` counts the changes. `representatives` are seqs
-    of typical prompts, `split_from` the campaign that it was part of before.
+    of typical prompts, `split_from` the campaign that it was part of before, `review` what people
+    have decided.
     """
 
     campaign_id: str
@@ -124,6 +131,18 @@ class Campaign:
     next_steps: tuple[str, ...] = ()
     representatives: tuple[int, ...] = ()
     split_from: str = ""
+    review: Review = field(default_factory=Review)
+
+    @property
+    def review_etag(self) -> str:
+        """Changes with each review, and not with what the detector finds."""
+        return f"{self.campaign_id}.r{self.review.revision}"
+
+    @property
+    def new_accounts(self) -> int:
+        """Accounts whose first prompt came in the last day of the campaign's traffic."""
+        since = self.extent.last_seen - _DAY
+        return sum(1 for m in self.members.values() if m.first_seen >= since)
 
     @property
     def etag(self) -> str:

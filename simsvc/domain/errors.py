@@ -71,6 +71,13 @@ class NotNowError(SimsvcError):
         self.reason = reason
 
 
+class ReviewedMeanwhileError(SimsvcError):
+    """Somebody else has decided since the caller looked."""
+
+    def __init__(self) -> None:
+        super().__init__("etag: the campaign has been reviewed meanwhile; look again, then decide")
+
+
 class OverloadedError(SimsvcError):
     """No room now; try again after `retry_after` seconds."""
 

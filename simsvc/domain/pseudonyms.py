@@ -43,6 +43,15 @@ class Keyring:
             for key_id, key in self._keys.items()
         ]
 
+    def hashes_of(self, kind: str, domain: str, value: str) -> list[bytes]:
+        """Return the hashes under which somebody may be recorded, given a raw id or a pseudonym.
+
+        `kind` is that of the pseudonym, "acct" or "org", `domain` as in `all_hashes`.
+        """
+        named = parse_pseudonym(kind, value)
+        hashes = [h.value for h in self.all_hashes(domain, value)]
+        return [named, *hashes] if named else hashes
+
     def text_hash(self, view: str, text: str) -> bytes:
         """Hash a view of a prompt with the active key; "" gives b"".
 

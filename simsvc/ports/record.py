@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from simsvc.domain.audit import AuditEntry, AuditFilter, AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.prompt import Message, Outcome
 from simsvc.domain.pseudonyms import KeyedHash
@@ -126,16 +127,6 @@ class ReplayBatch:
     vectors: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class LookupAudit:
-    """Who looked at what: ids and a keyed hash of a query text, never the text."""
-
-    at: int
-    principal: str
-    action: str
-    subject: str
-
-
 class Record(Protocol):
     """One writing thread, any number of reading ones. UnavailableError where it cannot write."""
 
@@ -201,8 +192,13 @@ class Record(Protocol):
         """Return what the retained prompts say of an account; None if it has none."""
         ...
 
-    def save_campaigns(self, events: Sequence[CampaignEvent]) -> list[CampaignEvent]:
-        """Write changes durably; return them with their positions. Writing thread only."""
+    def save_campaigns(
+        self, events: Sequence[CampaignEvent], audit: Sequence[AuditNote] = ()
+    ) -> list[CampaignEvent]:
+        """Write changes durably, with notes of them in the audit log, all or none.
+
+        Returns the changes with their positions. Writing thread only.
+        """
         ...
 
     def campaigns(self, state: CampaignState | None = None) -> list[Campaign]:
@@ -213,8 +209,16 @@ class Record(Protocol):
         """Return changes with a position above `after`, in order; campaigns as they were then."""
         ...
 
-    def append_audit(self, entries: Sequence[LookupAudit]) -> None:
-        """Write down look-ups. Writing thread only."""
+    def append_audit(self, notes: Sequence[AuditNote]) -> None:
+        """Add to the audit log. Writing thread only."""
+        ...
+
+    def audit(self, before: int, limit: int, where: AuditFilter) -> list[AuditEntry]:
+        """Return entries with a position below `before` (0: all), newest first."""
+        ...
+
+    def audit_from(self, after: int, limit: int) -> list[AuditEntry]:
+        """Return entries with a position above `after`, in order; without `undone_by`."""
         ...
 
     def reference_sets(self) -> list[ReferenceSet]:

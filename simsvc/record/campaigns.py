@@ -1,4 +1,4 @@
-"""Campaigns, the events of their lives, and who looked at what."""
+"""Campaigns and the events of their lives."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from simsvc.domain.audit import AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Member
-from simsvc.ports.record import LookupAudit
 from simsvc.record import tables
+from simsvc.record.audit import AuditStore
 from simsvc.record.engine import reading, writing
 from simsvc.record.rows import campaign_body, campaign_of, event_of, member_of, member_values
-from simsvc.record.store import Store
 
 _PROBE = "write_probe"
 
 
-class CampaignStore(Store):
-    """The part of the record that holds campaigns and look-ups."""
+class CampaignStore(AuditStore):
+    """The part of the record that holds campaigns, with what was done to them."""
 
-    def save_campaigns(self, events: Sequence[CampaignEvent]) -> list[CampaignEvent]:
+    def save_campaigns(
+        self, events: Sequence[CampaignEvent], audit: Sequence[AuditNote] = ()
+    ) -> list[CampaignEvent]:
         """See `Record.save_campaigns`."""
         with writing(self._engine) as connection:
+            self.add_notes(connection, audit)
             return [self._save(connection, event) for event in events]
 
     def campaigns(self, state: CampaignState | None = None) -> list[Campaign]:
@@ -45,15 +48,6 @@ class CampaignStore(Store):
         query = select(table).where(table.c.position > after).order_by(table.c.position)
         with reading(self._engine) as connection:
             return [event_of(row) for row in connection.execute(query.limit(limit))]
-
-    def append_audit(self, entries: Sequence[LookupAudit]) -> None:
-        """See `Record.append_audit`."""
-        rows = [
-            {"at": e.at, "principal": e.principal, "action": e.action, "subject": e.subject}
-            for e in entries
-        ]
-        with writing(self._engine) as connection:
-            connection.execute(insert(tables.lookups), rows)
 
     def check_writable(self) -> None:
         """See `Record.check_writable`."""

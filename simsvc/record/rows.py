@@ -20,6 +20,7 @@ from simsvc.domain.campaign import (
     Member,
 )
 from simsvc.domain.prompt import Outcome
+from simsvc.domain.review import DismissalReason, Review, Verdict
 from simsvc.domain.signals.coverage import Coverage
 from simsvc.domain.trace import Trace
 from simsvc.domain.verdict import Confidence
@@ -157,6 +158,7 @@ def campaign_body(campaign: Campaign) -> str:
             "next_steps": campaign.next_steps,
             "representatives": campaign.representatives,
             "split_from": campaign.split_from,
+            "review": _review_values(campaign.review),
         }
     )
 
@@ -179,6 +181,7 @@ def campaign_of(body: str, members: dict[int, Member]) -> Campaign:
         tactics=tuple(values.pop("tactics", ())),
         next_steps=tuple(values.pop("next_steps", ())),
         representatives=tuple(values.pop("representatives", ())),
+        review=_review_of(values.pop("review", {})),
         **values,
     )
 
@@ -186,3 +189,24 @@ def campaign_of(body: str, members: dict[int, Member]) -> Campaign:
 def event_of(row: Row[Any]) -> CampaignEvent:
     """Return a change as it was recorded, without members."""
     return CampaignEvent(Change(row.change), campaign_of(row.body, {}), row.at, row.position)
+
+
+def _review_values(review: Review) -> Values:
+    values = asdict(review)
+    return values | {name: sorted(values[name]) for name in ("excluded", "apart")}
+
+
+def _review_of(values: Values) -> Review:
+    if not values:  # Recorded before there were reviews.
+        return Review()
+    reason = values["reason"]
+    return Review(
+        **values
+        | {
+            "verdict": Verdict(values["verdict"]),
+            "reason": None if reason is None else DismissalReason(reason),
+            "excluded": frozenset(values["excluded"]),
+            "apart": frozenset(values["apart"]),
+            "news": tuple(values["news"]),
+        }
+    )

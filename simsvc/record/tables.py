@@ -237,13 +237,21 @@ reference_items = Table(
     Column("text", LargeBinary, nullable=True),
 )
 
-lookups = Table(
-    "lookups",
+# Reviews and look-ups. Positions have no gaps, and each row's digest takes in the one before.
+audit = Table(
+    "audit",
     metadata,
-    Column("position", _Id, primary_key=True, autoincrement=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("principal", Text, nullable=False),
     Column("action", String(32), nullable=False),
     Column("subject", Text, nullable=False),
-    sqlite_autoincrement=True,
+    Column("campaign_id", String(64), nullable=False, index=True),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("undoes", BigInteger, nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
 )

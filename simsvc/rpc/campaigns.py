@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from simsvc.core.access import Role
-from simsvc.core.casework import Casework
+from simsvc.core.casework import ORDERS, CampaignQuery, CaseFile, Casework
 from simsvc.domain.campaign import CampaignState
 from simsvc.domain.errors import InvalidError, Violation
+from simsvc.domain.review import Verdict
 from simsvc.domain.validation import Limits, id_violations
+from simsvc.domain.verdict import Confidence
 from simsvc.rpc.call import current_call
-from simsvc.rpc.convert import campaign_message, member_message, timestamp
+from simsvc.rpc.convert import account_name, campaign_message, member_message, timestamp
 from simsvc.rpc.guard import Context
 from simsvc.rpc.search import page_size
 from simsvc.v1 import campaigns_pb2, campaigns_pb2_grpc
@@ -18,7 +20,7 @@ from simsvc.v1 import campaigns_pb2, campaigns_pb2_grpc
 _DEFAULT_PAGE = 50
 # In shadow mode, who acts on accounts is not told; who reads campaigns is.
 _READERS = frozenset({Role.ANALYST, Role.REVIEWER})
-_STATES = frozenset(int(state) for state in CampaignState)
+_ENUMS = {"state": CampaignState, "min_confidence": Confidence, "verdict": Verdict}
 
 
 class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
@@ -34,7 +36,7 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
     ) -> campaigns_pb2.ListCampaignsResponse:
         """See campaigns.proto."""
         size = page_size(request.page_size, "page_size", _DEFAULT_PAGE, self._limits.page_size)
-        page, token = self._casework.page(_state(request.state), size, request.page_token)
+        page, token = self._casework.page(_query(request), size, request.page_token)
         return campaigns_pb2.ListCampaignsResponse(
             campaigns=map(campaign_message, page), next_page_token=token
         )
@@ -46,14 +48,7 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
         wrong = id_violations("campaign_id", request.campaign_id, self._limits)
         if wrong:
             raise InvalidError(wrong)
-        case = await self._casework.case(request.campaign_id)
-        message = campaign_message(case.campaign)
-        members = sorted(
-            case.campaign.members.values(), key=lambda m: (-m.probability, -m.prompts, m.account)
-        )
-        message.members.extend(member_message(m, case.names) for m in members)
-        message.representative_prompt_ids.extend(str(seq) for seq in case.representatives)
-        return message
+        return case_message(await self._casework.case(request.campaign_id))
 
     async def WatchCampaigns(
         self, request: campaigns_pb2.WatchCampaignsRequest, context: Context
@@ -96,9 +91,34 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
             raise InvalidError(wrong)
 
 
-def _state(value: int) -> CampaignState | None:
-    if not value:
-        return None
-    if value not in _STATES:
-        raise InvalidError([Violation("state", "UNKNOWN_STATE", f"unknown state {value}")])
-    return CampaignState(value)
+def case_message(case: CaseFile) -> campaigns_pb2.Campaign:
+    """Return a campaign with all about it."""
+    message = campaign_message(case.campaign)
+    members = sorted(
+        case.campaign.members.values(), key=lambda m: (-m.probability, -m.prompts, m.account)
+    )
+    message.members.extend(member_message(m, case.names) for m in members)
+    message.representative_prompt_ids.extend(str(seq) for seq in case.representatives)
+    excluded = sorted(case.campaign.review.excluded)
+    message.review.excluded_accounts.extend(account_name(case.names, a) for a in excluded)
+    return message
+
+
+def _query(request: campaigns_pb2.ListCampaignsRequest) -> CampaignQuery:
+    wrong = []
+    for field, known in _ENUMS.items():
+        value = getattr(request, field)
+        if value and value not in set(known):
+            wrong.append(Violation(field, f"UNKNOWN_{field.upper()}", f"unknown value {value}"))
+    order = request.order_by or "update_time"
+    if order not in ORDERS:
+        wrong.append(Violation("order_by", "UNKNOWN_ORDER", f"must be one of {', '.join(ORDERS)}"))
+    if wrong:
+        raise InvalidError(wrong)
+    return CampaignQuery(
+        state=CampaignState(request.state) if request.state else None,
+        confidence=Confidence(request.min_confidence) if request.min_confidence else None,
+        verdict=Verdict(request.verdict) if request.verdict else None,
+        assignee=request.assignee,
+        order=order,
+    )

@@ -155,6 +155,8 @@ def campaign_message(campaign: Campaign) -> campaigns_pb2.Campaign:
         coverage=_coverage(campaign.coverage) if campaign.coverage else None,
         next_steps=campaign.next_steps,
         split_from=campaign.split_from,
+        review=_review(campaign),
+        new_accounts=campaign.new_accounts,
     )
 
 
@@ -168,6 +170,20 @@ def member_message(member: Member, names: Names) -> campaigns_pb2.CampaignMember
         prompts=member.prompts,
         attribution_probability=member.probability,
         reasons=member.reasons,
+    )
+
+
+def _review(campaign: Campaign) -> campaigns_pb2.Review:
+    review = campaign.review
+    return campaigns_pb2.Review(
+        verdict=campaigns_pb2.Verdict.ValueType(review.verdict),
+        assignee=review.assignee,
+        dismissal_reason=campaigns_pb2.DismissalReason.ValueType(review.reason or 0),
+        comment=review.comment,
+        reviewed_by=review.by,
+        review_time=timestamp(review.at) if review.at else None,
+        news=review.news,
+        etag=campaign.review_etag,
     )
 
 

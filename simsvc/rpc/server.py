@@ -20,6 +20,7 @@ from simsvc.rpc.operations import OperationsServicer
 from simsvc.rpc.policy import INGEST, SERVICES
 from simsvc.rpc.references import ReferenceSetServicer
 from simsvc.rpc.reindex import ReindexServicer
+from simsvc.rpc.review import ReviewServicer
 from simsvc.rpc.search import SearchServicer
 from simsvc.v1 import (
     campaigns_pb2_grpc,
@@ -27,6 +28,7 @@ from simsvc.v1 import (
     ingest_pb2_grpc,
     reference_sets_pb2_grpc,
     reindex_pb2_grpc,
+    review_pb2_grpc,
     search_pb2_grpc,
 )
 
@@ -58,6 +60,7 @@ class Servicers:
     ingest: IngestServicer
     search: SearchServicer
     campaigns: CampaignServicer
+    reviews: ReviewServicer
     references: ReferenceSetServicer
     reindex: ReindexServicer
     operations: OperationsServicer
@@ -68,6 +71,7 @@ class Servicers:
         ingest_pb2_grpc.add_IngestServiceServicer_to_server(self.ingest, server)
         search_pb2_grpc.add_SearchServiceServicer_to_server(self.search, server)
         campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
+        review_pb2_grpc.add_ReviewServiceServicer_to_server(self.reviews, server)
         reference_sets_pb2_grpc.add_ReferenceSetServiceServicer_to_server(self.references, server)
         reindex_pb2_grpc.add_ReindexServiceServicer_to_server(self.reindex, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self.operations, server)

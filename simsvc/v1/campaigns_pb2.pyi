@@ -219,7 +219,7 @@ class Campaign(_message.Message):
     split_from: _builtins.str
     """The campaign that it was part of before."""
     new_accounts: _builtins.int
-    """Accounts that joined in the last day of its traffic."""
+    """Accounts that joined in the last day of its traffic. Not in WatchCampaigns."""
     @_builtins.property
     def first_seen(self) -> _timestamp_pb2.Timestamp:
         """Of the earliest and the latest prompt that belongs to it."""

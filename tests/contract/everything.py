@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simsvc.domain.audit import AuditNote
 from simsvc.domain.prompt import Message, Role
-from simsvc.ports.record import LookupAudit
 from simsvc.record.sql import SqlRecord
 from tests.contract.support import owner_of
 from tests.contract.test_record_campaigns import campaign, opened
@@ -37,7 +37,7 @@ def writes(record: SqlRecord) -> dict[str, Callable[[], object]]:
     owner = owner_of(record, "known")
     [seq] = [record.allot(1)]
     big = new_prompt(seq, owner, messages=(BIG,))
-    audit = LookupAudit(NOW, "p", "a", BIG.content)
+    audit = AuditNote(NOW, "p", "a", BIG.content)
     huge = campaign("a", merged_into=BIG.content)
     names = [owner_key("x" * 100_000 + str(i), raw=True) for i in range(20)]
     return {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from simsvc.domain.audit import AuditNote
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -15,7 +16,7 @@ from simsvc.domain.campaign import (
     Member,
     extent_of,
 )
-from simsvc.ports.record import LookupAudit, Record
+from simsvc.ports.record import Record
 from tests.contract.support import fill
 from tests.fakes.prompts import NOW
 
@@ -136,8 +137,8 @@ def test_a_purge_keeps_campaigns(record: Record) -> None:
 
 
 def test_look_ups_are_taken_and_writing_is_possible(record: Record) -> None:
-    record.append_audit([LookupAudit(NOW, "anna", "search", "acct_1")])
-    record.append_audit([LookupAudit(NOW, "anna", "list", s) for s in ("a", "", "ü\u2028")])
+    record.append_audit([AuditNote(NOW, "anna", "search", "acct_1")])
+    record.append_audit([AuditNote(NOW, "anna", "list", s) for s in ("a", "", "ü\u2028")])
     record.check_writable()
     record.check_writable()
     # Neither leaves a trace in what is read.

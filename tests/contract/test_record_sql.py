@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
 
+from simsvc.domain.audit import AuditNote
 from simsvc.domain.errors import UnavailableError
-from simsvc.ports.record import LookupAudit
-from simsvc.record import tables
 from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError, SqlRecord
 from tests.contract.everything import all_of
@@ -69,12 +67,10 @@ def test_a_seq_is_not_given_again_after_a_purge_and_a_restart(place: Place) -> N
 
 
 def test_look_ups_are_on_disk(place: Place, sql_record: SqlRecord) -> None:
-    entries = [LookupAudit(NOW + i, "anna", "search", f"s{i}\u2028") for i in range(3)]
+    entries = [AuditNote(NOW + i, "anna", "search", f"s{i}\u2028") for i in range(3)]
     sql_record.append_audit(entries)
     other = place.open()
-    with other._engine.connect() as connection:
-        rows = connection.execute(select(tables.lookups).order_by(tables.lookups.c.position))
-        assert [LookupAudit(r.at, r.principal, r.action, r.subject) for r in rows] == entries
+    assert [e.note for e in other.audit_from(0, 10)] == entries
     other.close()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from simsvc.domain.audit import UNKEYED, AuditEntry, AuditFilter, AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
@@ -17,7 +18,6 @@ from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import (
     AccountFacts,
     Answered,
-    LookupAudit,
     Named,
     NewPrompt,
     Owner,
@@ -54,7 +54,7 @@ class MemoryRecord:
         self._campaigns: dict[str, Campaign] = {}
         self._events: list[CampaignEvent] = []
         self._references: dict[str, tuple[ReferenceKind, int, dict[bytes, ReferenceItem]]] = {}
-        self.audit: list[LookupAudit] = []
+        self.entries: list[AuditEntry] = []
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
         found = []
@@ -180,7 +180,10 @@ class MemoryRecord:
             tuple(p.outcome.seq for p in newest[:20]),
         )
 
-    def save_campaigns(self, events: Sequence[CampaignEvent]) -> list[CampaignEvent]:
+    def save_campaigns(
+        self, events: Sequence[CampaignEvent], audit: Sequence[AuditNote] = ()
+    ) -> list[CampaignEvent]:
+        self.append_audit(audit)
         saved = []
         for event in events:
             self._campaigns[event.campaign.campaign_id] = event.campaign
@@ -196,8 +199,29 @@ class MemoryRecord:
     def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
         return self._events[after : after + limit]
 
-    def append_audit(self, entries: Sequence[LookupAudit]) -> None:
-        self.audit.extend(entries)
+    @property
+    def notes(self) -> list[AuditNote]:
+        return [entry.note for entry in self.entries]
+
+    def append_audit(self, notes: Sequence[AuditNote]) -> None:
+        for note in notes:
+            position = len(self.entries) + 1
+            before = self.entries[-1].digest if self.entries else b""
+            digest = UNKEYED.link(before, position, note)
+            self.entries.append(AuditEntry(position, note, UNKEYED.active, digest))
+
+    def audit(self, before: int, limit: int, where: AuditFilter) -> list[AuditEntry]:
+        undone = {e.note.undoes: e.position for e in self.entries}
+        found = [
+            replace(e, undone_by=undone.get(e.position, 0))
+            for e in reversed(self.entries)
+            if (not before or e.position < before)
+            and all(v in ("", getattr(e.note, k)) for k, v in asdict(where).items())
+        ]
+        return found[:limit]
+
+    def audit_from(self, after: int, limit: int) -> list[AuditEntry]:
+        return self.entries[after : after + limit]
 
     def purge(self, before: int) -> int:
         old = [seq for seq, p in self._prompts.items() if p.observed_at < before]

@@ -99,10 +99,10 @@ async def test_each_look_up_leaves_a_trace_without_text(core: Core) -> None:
     await core.lookup.account(WHO, "acc-1")
     with pytest.raises(NotFoundError):
         await core.lookup.prompt(WHO, 999)
-    assert [(e.principal, e.action) for e in core.record.audit] == [
+    assert [(e.principal, e.action) for e in core.record.notes] == [
         ("ana", action) for action in ("search", "prompt", "account", "prompt")
     ]
-    assert not any("red" in e.subject for e in core.record.audit)
+    assert not any("red" in e.subject for e in core.record.notes)
 
 
 async def test_no_look_up_without_a_trace(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,10 +103,10 @@ async def test_subjects_are_no_texts(core: Core) -> None:
     await core.lookup.search(WHO, replace(QUERY, text=None, seq=2))
     await core.lookup.search(WHO, QUERY)
     await core.lookup.search(WHO, QUERY)
-    subjects = [e.subject for e in core.record.audit]
+    subjects = [e.subject for e in core.record.notes]
     assert subjects[:2] == ["vector", "prompt:2"]
     assert subjects[2] == subjects[3]
-    assert {e.at for e in core.record.audit} == {NOW}
+    assert {e.at for e in core.record.notes} == {NOW}
 
 
 async def test_no_account_without_a_trace(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ async def test_no_account_without_a_trace(core: Core, monkeypatch: pytest.Monkey
 async def test_asking_for_an_unknown_account_leaves_a_trace(core: Core) -> None:
     with pytest.raises(NotFoundError):
         await core.lookup.account(WHO, "nobody")
-    assert [e.action for e in core.record.audit] == ["account"]
+    assert [e.action for e in core.record.notes] == ["account"]
 
 
 async def test_an_account_by_its_pseudonym(core: Core) -> None:

@@ -1,5 +1,8 @@
 """what analysts need: the audit log, prompts of campaigns, deliveries, indicators"""
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -14,7 +17,34 @@ def upgrade() -> None:
 
 
 def _create_audit() -> None:
-    """Filled by the part that reviews."""
+    op.create_table(
+        "audit",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("action", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("campaign_id", sa.String(length=64), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("undoes", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_audit")),
+    )
+    for column in ("campaign_id", "undoes"):
+        op.create_index(op.f(f"ix_audit_{column}"), "audit", [column])
+    # Look-ups so far were in no chain: they come over without a digest, and without gaps.
+    copied = sa.text(
+        'INSERT INTO audit (position, at, principal, action, subject, campaign_id, "before",'
+        ' "after", comment, undoes, detail, key_id, digest)'
+        " SELECT row_number() OVER (ORDER BY position), at, principal, action, subject, '', '', '',"
+        " '', 0, '', '', :empty FROM lookups"
+    )
+    op.execute(copied.bindparams(empty=b""))
+    op.drop_table("lookups")
 
 
 def _add_sources() -> None:
@@ -49,4 +79,19 @@ def _drop_sources() -> None:
 
 
 def _drop_audit() -> None:
-    """Filled by the part that reviews."""
+    numbered = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "lookups",
+        sa.Column("position", numbered, autoincrement=True, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("action", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_lookups")),
+        sqlite_autoincrement=True,
+    )
+    op.execute(
+        "INSERT INTO lookups (at, principal, action, subject)"
+        " SELECT at, principal, action, subject FROM audit ORDER BY position"
+    )
+    op.drop_table("audit")

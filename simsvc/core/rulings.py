@@ -1,0 +1,160 @@
+"""What a decision makes of campaigns, as plain values; nothing here is recorded yet."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from simsvc.core.finding import Finding
+from simsvc.domain.campaign import Campaign, CampaignState, extent_of
+from simsvc.domain.review import Review, Verdict
+
+# A signal that was not there when a campaign was dismissed must be this unlikely.
+_NEW_SIGNAL = math.log(1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """New accounts from which a dismissed campaign is worth another look.
+
+    At least `accounts` of them, and at least the share `share` of those it had.
+    """
+
+    accounts: int = 10
+    share: float = 0.5
+
+
+def news(campaign: Campaign, finding: Finding, rule: Renewal) -> tuple[str, ...]:
+    """Say what a finding holds that was not known when its campaign was dismissed."""
+    told = []
+    out = campaign.review.excluded
+    joined = {m.account for m in finding.members} - campaign.members.keys() - out
+    known = len(campaign.members)
+    if len(joined) >= max(rule.accounts, rule.share * known):
+        told.append(f"{len(joined)} accounts have joined the {known} that were known")
+    signals = {e.signal for e in campaign.evidence}
+    for evidence in finding.evidence:
+        if evidence.signal not in signals and evidence.log_p < _NEW_SIGNAL:
+            told.append(f"new kind of evidence, {evidence.signal}: {evidence.description}")
+    if finding.confidence > campaign.confidence:
+        before, after = campaign.confidence.name.lower(), finding.confidence.name.lower()
+        told.append(f"the evidence is now of {after} confidence; it was {before}")
+    return tuple(told)
+
+
+def returned(campaign: Campaign, new: tuple[str, ...]) -> Campaign:
+    """Return a dismissed campaign as one that nobody has judged, with what is new."""
+    review = campaign.review
+    return replace(
+        campaign,
+        state=CampaignState.OPEN,
+        review=Review(
+            assignee=review.assignee,
+            excluded=review.excluded,
+            apart=review.apart,
+            news=new,
+            revision=review.revision + 1,
+        ),
+    )
+
+
+def merged_into(campaign: Campaign, host: Campaign) -> Campaign:
+    """Return a campaign whose accounts are now part of another one."""
+    return replace(campaign, state=CampaignState.MERGED, merged_into=host.campaign_id)
+
+
+def absorbed(first: Campaign, other: Campaign) -> Campaign:
+    """Return a campaign with all of another one; its extent is left to whoever counts members."""
+    known = {(e.signal, e.family) for e in first.evidence}
+    more = (e for e in other.evidence if (e.signal, e.family) not in known)
+    return replace(
+        first,
+        families=tuple(dict.fromkeys(first.families + other.families)),
+        evidence=(*first.evidence, *more),
+        members=dict(other.members) | dict(first.members),
+        confidence=max(first.confidence, other.confidence),
+        tactics=tuple(dict.fromkeys(first.tactics + other.tactics)),
+        review=_both_reviews(first, other),
+    )
+
+
+def _both_reviews(first: Campaign, other: Campaign) -> Review:
+    mine, theirs = first.review, other.review
+    told = mine.news
+    if theirs.verdict is Verdict.CONFIRMED and mine.verdict is not Verdict.CONFIRMED:
+        told = (*told, f"{other.campaign_id}, which was confirmed, is now part of it")
+    return replace(
+        mine,
+        assignee=mine.assignee or theirs.assignee,
+        excluded=mine.excluded | (theirs.excluded - first.members.keys()),
+        apart=(mine.apart | theirs.apart) - {first.campaign_id, other.campaign_id},
+        news=told,
+    )
+
+
+def merged(first: Campaign, others: Iterable[Campaign]) -> Campaign:
+    """Return a campaign with all of others, counted."""
+    for other in others:
+        # A reviewer's word is above what was kept apart before.
+        theirs = {m for m in other.members if m in first.review.excluded}
+        review = replace(first.review, excluded=first.review.excluded - theirs)
+        first = absorbed(replace(first, review=review), other)
+    return replace(first, extent=extent_of(first.members.values()))
+
+
+def kept_apart(one: Campaign, other: Campaign) -> tuple[Campaign, Campaign]:
+    """Return two campaigns that the detector is not to mix again: each excludes the other's."""
+    return _without(one, other), _without(other, one)
+
+
+def _without(campaign: Campaign, other: Campaign) -> Campaign:
+    review = campaign.review
+    return replace(
+        campaign,
+        review=replace(
+            review,
+            excluded=review.excluded | (other.members.keys() - campaign.members.keys()),
+            apart=review.apart | {other.campaign_id},
+        ),
+    )
+
+
+def brought_together(campaign: Campaign, other: Campaign) -> Campaign:
+    """Return a campaign without the walls to another one."""
+    review = campaign.review
+    return replace(
+        campaign,
+        review=replace(
+            review,
+            excluded=review.excluded - other.members.keys(),
+            apart=review.apart - {other.campaign_id},
+        ),
+    )
+
+
+def part_of(campaign: Campaign, accounts: Collection[int], now: int) -> Campaign:
+    """Return some accounts of a campaign as one of their own, reported at `now` (µs)."""
+    members = {a: m for a, m in campaign.members.items() if a in accounts}
+    name = f"{campaign.campaign_id}/{campaign.review.revision}/{sorted(members)}"
+    digest = hashlib.blake2b(name.encode(), digest_size=8)
+    return replace(
+        campaign,
+        campaign_id=f"cmp_{digest.hexdigest()}",
+        first_reported_at=now,
+        members=members,
+        extent=extent_of(members.values()),
+        # Families stay with the part that is left, which new accounts join.
+        families=(),
+        revision=0,
+        review=Review(assignee=campaign.review.assignee),
+        split_from=campaign.campaign_id,
+    )
+
+
+def without_accounts(campaign: Campaign, accounts: Collection[int]) -> Campaign:
+    """Return a campaign that some accounts do not belong to; at least one other must."""
+    members = {a: m for a, m in campaign.members.items() if a not in accounts}
+    review = replace(campaign.review, excluded=campaign.review.excluded | frozenset(accounts))
+    return replace(campaign, members=members, extent=extent_of(members.values()), review=review)
