@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from simsvc.cli import queries
+from simsvc.cli import queries, review
+from simsvc.cli.audit import audit_app
 from simsvc.cli.generations import generations_app
 from simsvc.cli.operations import operations_app
 from simsvc.cli.references import references_app
@@ -19,6 +20,10 @@ app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=F
 for _query in (queries.search, queries.account, queries.check, queries.status):
     app.command()(_query)
 app.add_typer(queries.campaigns_app, name="campaigns")
+queries.campaigns_app.add_typer(review.review_app, name="review")
+for _decision in (review.merge, review.split):
+    queries.campaigns_app.command()(_decision)
+app.add_typer(audit_app, name="audit")
 app.add_typer(references_app, name="reference-sets")
 app.add_typer(generations_app, name="generations")
 app.add_typer(operations_app, name="operations")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from simsvc.core.campaigns import CampaignBook, CampaignRule
+from simsvc.core.casework import CampaignQuery
 from simsvc.core.feed import CampaignFeed
 from simsvc.core.lifecycle import WriteProbe
 from simsvc.core.membership import Membership
@@ -111,13 +112,13 @@ async def test_cases_pages_and_resume_tokens(core: Core) -> None:
     ]
     await core.ingest.observe(other)
     core.lifecycle.tick()
-    first, token = core.casework.page(None, 1, "")
-    second, end = core.casework.page(None, 1, token)
+    first, token = core.casework.page(CampaignQuery(), 1, "")
+    second, end = core.casework.page(CampaignQuery(), 1, token)
     assert {c.campaign_id for c in (*first, *second)} == {c.campaign_id for c in core.book.all()}
     assert (len(first), len(second), end) == (1, 1, "")
-    assert core.casework.page(CampaignState.QUIET, 1, "") == ([], "")
+    assert core.casework.page(CampaignQuery(state=CampaignState.QUIET), 1, "") == ([], "")
     with pytest.raises(InvalidError):
-        core.casework.page(CampaignState.OPEN, 1, token)
+        core.casework.page(CampaignQuery(state=CampaignState.OPEN), 1, token)
     case = await core.casework.case(first[0].campaign_id)
     assert len(case.representatives) == 10
     assert set(case.names.accounts) == set(case.campaign.members)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from simsvc.core.access import ALL_ROLES, Principal
+from simsvc.core.casework import CampaignQuery
 from simsvc.core.lookup import SearchFilter, SearchQuery
 from simsvc.domain.campaign import CampaignState
 from simsvc.domain.errors import InvalidError, NotFoundError, OverloadedError, UnavailableError
@@ -148,22 +149,22 @@ async def test_campaigns_come_in_pages_latest_first(core: Core) -> None:
     ids = await report_groups(core, 5)
     pages, token = [], ""
     for _ in range(3):
-        page, token = core.casework.page(CampaignState.OPEN, 2, token)
+        page, token = core.casework.page(CampaignQuery(state=CampaignState.OPEN), 2, token)
         pages += [c.campaign_id for c in page]
     assert (pages, token) == (ids[::-1], "")
-    whole, token = core.casework.page(None, 5, "")
+    whole, token = core.casework.page(CampaignQuery(), 5, "")
     assert (len(whole), token) == (5, "")
-    assert core.casework.page(CampaignState.MERGED, 5, "") == ([], "")
+    assert core.casework.page(CampaignQuery(state=CampaignState.MERGED), 5, "") == ([], "")
 
 
 async def test_a_campaign_that_changes_between_pages_is_not_repeated(core: Core) -> None:
     ids = await report_groups(core, 4)
-    _, token = core.casework.page(None, 2, "")
+    _, token = core.casework.page(CampaignQuery(), 2, "")
     words = " ".join(f"t3x{word}" for word in range(10))
     await core.ingest.observe([prompt("more", f"{words} more", "more")])
     core.clock.now = lambda: NOW + 100  # type: ignore[method-assign]
     assert core.lifecycle.tick() == 1
-    rest, end = core.casework.page(None, 2, token)
+    rest, end = core.casework.page(CampaignQuery(), 2, token)
     assert ([c.campaign_id for c in rest], end) == ([ids[1], ids[0]], "")
 
 
@@ -192,6 +193,6 @@ async def test_a_watch_goes_on_where_it_was_left(core: Core) -> None:
     core.feed.close()
     with pytest.raises(StopAsyncIteration):
         await asyncio.wait_for(waiting, 10)
-    page_token = core.casework.page(None, 1, "")[1]
+    page_token = core.casework.page(CampaignQuery(), 1, "")[1]
     with pytest.raises(InvalidError):
         await anext(core.casework.watch(page_token))
