@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.process import ServerProcess
 from tests.reindexed import World
+from tests.shell import Shell as OneShell
 
 SMALL = 400
 
@@ -21,25 +18,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(tmp_path_factory.mktemp("cli"), SMALL)
 
 
-class Shell:
+class Shell(OneShell):
     """Runs commands against one server."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def run(self, *words: str, code: int = 0, said: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "simsvc.main", *words, "--address", self._address]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, input=said)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    def json(self, *words: str, code: int = 0) -> list[Any]:
-        told = self.run(*words, "--json", code=code).stdout
-        return [json.loads(line) for line in told.splitlines()]
-
-    def one(self, *words: str, code: int = 0) -> Any:
-        [value] = self.json(*words, code=code)
-        return value
 
     def states(self) -> dict[str, str]:
         return {g["generation_id"]: g["state"] for g in self.json("generations", "list")}
