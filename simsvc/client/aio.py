@@ -21,6 +21,7 @@ from simsvc.client._requests import Observed, Result, SearchArgs
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError
 from simsvc.client.generations import AsyncGenerationCalls
+from simsvc.client.insight import AsyncInsightCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.client.review import AsyncReviewCalls
 from simsvc.v1 import (
@@ -38,7 +39,7 @@ from simsvc.v1 import (
 )
 
 
-class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls):
+class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls, AsyncInsightCalls):
     """`Client` for asyncio, with the same methods, arguments and errors.
 
     Must be made and used in one running event loop. Close a stream that is left early with
