@@ -12,6 +12,8 @@ import prometheus_client
 from simsvc import __version__
 from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
+from simsvc.core.insight.accounts import AccountInsight
+from simsvc.core.insight.campaigns import CampaignInsight
 from simsvc.core.lifecycle import WriteProbe
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.record.backend import RecordNotOpenedError
@@ -21,6 +23,7 @@ from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.guard import Guard, Readiness
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.insight import InsightServicer
 from simsvc.rpc.operations import OperationsServicer
 from simsvc.rpc.references import ReferenceSetServicer
 from simsvc.rpc.reindex import ReindexServicer
@@ -111,6 +114,9 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
         ),
         CampaignServicer(service.casework, settings.limits, shadow=settings.shadow),
         ReviewServicer(service.reviews, service.audit, service.casework, settings.limits),
+        InsightServicer(
+            CampaignInsight(service.desk), AccountInsight(service.desk), settings.limits
+        ),
         ReferenceSetServicer(service.references, settings.limits),
         ReindexServicer(service.generations, settings.limits),
         OperationsServicer(service.generations, service.sealer),

@@ -19,6 +19,7 @@ from simsvc.core.cutover import Cutover, Staging
 from simsvc.core.feed import CampaignFeed
 from simsvc.core.generations import Generations
 from simsvc.core.ingest import Ingest
+from simsvc.core.insight.desk import Desk
 from simsvc.core.lifecycle import Lifecycle
 from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
@@ -56,6 +57,7 @@ class Service:
     casework: Casework
     reviews: Reviews
     audit: AuditLog
+    desk: Desk
     status: Status
     lifecycle: Lifecycle
     feed: CampaignFeed
@@ -129,6 +131,7 @@ def build_service(settings: Settings) -> Service:
         casework=Casework(stages, book, membership, feed, sealer, readers),
         reviews=Reviews(stages, book, membership, writer, feed, ring, clock),
         audit=AuditLog(stages, book, record.chain, sealer, readers),
+        desk=Desk(stages, book, writer, ring, clock, readers, lookups),
         status=Status(
             __version__, settings.limits, stages, writer, book, record.last_seq(),
             shadow=settings.shadow,

@@ -22,9 +22,20 @@ from simsvc.cli.connect import (
 )
 from simsvc.cli.show import console, inert, state_name, when
 from simsvc.client import AuditEntry, Campaign, Client, Verdict
-from simsvc.domain.review import DismissalReason
 
-Reason = enum.StrEnum("Reason", {reason.name: reason.name.lower() for reason in DismissalReason})
+
+class Reason(enum.StrEnum):
+    """See `DismissalReason`."""
+
+    SHARED_APP = "shared_app"
+    EDUCATION = "education"
+    BENCHMARK = "benchmark"
+    VIRAL = "viral"
+    ONE_CUSTOMER = "one_customer"
+    INTERNAL = "internal"
+    CHANCE = "chance"
+    OTHER = "other"
+
 
 CampaignArgument = Annotated[str, typer.Argument(help="The campaign's id.")]
 CommentOption = Annotated[str, typer.Option(help="Why; kept in the audit log.")]

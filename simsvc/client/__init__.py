@@ -38,6 +38,15 @@ from simsvc.v1.campaigns_pb2 import (
     WatchCampaignsResponse,
 )
 from simsvc.v1.info_pb2 import GetServerInfoResponse
+from simsvc.v1.insight_pb2 import (
+    AccountActivity,
+    CampaignCoverage,
+    CampaignFrames,
+    CampaignGraph,
+    CampaignMap,
+    CampaignTimeline,
+    EdgeKind,
+)
 from simsvc.v1.reference_sets_pb2 import ReferenceSet, ReferenceSetKind
 from simsvc.v1.review_pb2 import AuditEntry, VerifyAuditLogResponse
 from simsvc.v1.search_pb2 import Account, SearchPromptsResponse, StoredPrompt, TextState
@@ -45,6 +54,7 @@ from simsvc.v1.types_pb2 import Outcome, Role
 
 __all__ = [
     "Account",
+    "AccountActivity",
     "AccountCheck",
     "AsyncClient",
     "AsyncPromptBuffer",
@@ -53,13 +63,19 @@ __all__ = [
     "BufferStats",
     "Campaign",
     "CampaignChange",
+    "CampaignCoverage",
+    "CampaignFrames",
+    "CampaignGraph",
+    "CampaignMap",
     "CampaignMember",
     "CampaignPreview",
     "CampaignState",
+    "CampaignTimeline",
     "Client",
     "Confidence",
     "Connection",
     "DismissalReason",
+    "EdgeKind",
     "FieldViolation",
     "Generation",
     "GenerationState",

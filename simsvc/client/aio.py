@@ -21,6 +21,7 @@ from simsvc.client._requests import Observed, Result, SearchArgs
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError
 from simsvc.client.generations import AsyncGenerationCalls
+from simsvc.client.insight import AsyncInsightCalls
 from simsvc.client.pages import AsyncPageCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.client.review import AsyncReviewCalls
@@ -39,7 +40,7 @@ from simsvc.v1 import (
 )
 
 
-class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls, AsyncPageCalls):
+class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls, AsyncInsightCalls, AsyncPageCalls):
     """`Client` for asyncio, with the same methods, arguments and errors.
 
     Must be made and used in one running event loop. Close a stream that is left early with

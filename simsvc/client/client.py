@@ -12,6 +12,7 @@ from simsvc.client._requests import Observed, Result, SearchArgs
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError, rpc_errors
 from simsvc.client.generations import GenerationCalls
+from simsvc.client.insight import InsightCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.client.review import ReviewCalls
 from simsvc.v1 import (
@@ -29,7 +30,7 @@ from simsvc.v1 import (
 )
 
 
-class Client(GenerationCalls, ReviewCalls):
+class Client(GenerationCalls, ReviewCalls, InsightCalls):
     """Calls a simsvc server. May be used by many threads at once.
 
     Every method raises SimsvcRpcError if the call fails, and ValueError for arguments that cannot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ _MICRO = 1e6
 Moves = list[tuple[int, int, float]]
 # Share of a group in a surer one from which it says nothing new.
 _CONTAINED = 0.6
+# Prompts that a report names at the most.
+_NAMED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class AnalysisRule:
 class Suspicion:
     """A judged group; `members` maps an actor to its probability, `reasons` to what put it there.
 
-    `source` maps an actor to the share of its prompts that are the group's.
+    `source` maps an actor to the share of its prompts that are the group's; `seqs` are those
+    prompts, at most 20,000 of them, as `Campaign.source`.
     """
 
     measured: Measured
@@ -55,6 +58,7 @@ class Suspicion:
     members: Mapping[int, float]
     reasons: Mapping[int, tuple[str, ...]]
     source: Mapping[int, float]
+    seqs: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,11 @@ class Analyst:
             if a in places and b in places
         ]
 
+    def moves_between(self, actors: Collection[int]) -> list[tuple[int, int, int]]:
+        """Return pairs of these actors that conversations moved between, and how many."""
+        known = list(self._moves.items())
+        return [(a, b, n) for (a, b), n in known if a in actors and b in actors]
+
     def _group_rule(self) -> GroupRule:
         return GroupRule(self._rule.least_log_odds, self._rule.least_accounts, TwinRule())
 
@@ -268,6 +277,11 @@ def _probability(log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-min(max(log_odds, -50.0), 50.0)))
 
 
+def _named(seqs: Ints) -> bytes:
+    step = -(-len(seqs) // _NAMED) or 1
+    return np.sort(seqs)[::step].astype("<i8").tobytes()
+
+
 def _suspicion(
     population: Population, measurer: Measurer, measured: Measured, verdict: Verdict
 ) -> Suspicion:
@@ -280,4 +294,5 @@ def _suspicion(
         members={int(actors[p]): _probability(odds[p]) for p in odds},
         reasons={int(actors[p]): measurer.reasons(measured, p) for p in odds},
         source={int(actors[p]): float(sent[p] / max(population.volumes[p], 1)) for p in odds},
+        seqs=_named(population.seqs[measured.group.source]),
     )

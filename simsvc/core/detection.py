@@ -157,6 +157,7 @@ class Detector:
             next_steps=verdict.next_steps,
             representatives=measured.seqs,
             log_p=verdict.log_p,
+            source=suspicion.seqs,
         )
 
     def _members(self, suspicion: Suspicion) -> Iterable[Member]:

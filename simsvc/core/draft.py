@@ -147,6 +147,7 @@ class Draft:
             next_steps=finding.next_steps,
             representatives=finding.representatives,
             split_from=split_from,
+            source=finding.source,
         )
         self._taken[campaign_id] = dict(campaign.members)
         self._set(campaign, change)
@@ -172,6 +173,7 @@ class Draft:
             coverage=finding.coverage or campaign.coverage,
             next_steps=finding.next_steps if of_accounts else campaign.next_steps,
             representatives=finding.representatives if of_accounts else campaign.representatives,
+            source=finding.source if of_accounts else campaign.source,
         )
         self._set(grown, change)
 

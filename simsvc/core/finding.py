@@ -15,7 +15,7 @@ class Finding:
 
     `family` is the family of near-duplicates that it is about, 0 for a finding about accounts.
     `log_p` is that of the weaker evidence it rests on. `withdrawn`: it was reported and is not
-    found any more.
+    found any more. `source`: see `Campaign`.
     """
 
     key: int
@@ -29,3 +29,4 @@ class Finding:
     representatives: tuple[int, ...] = ()
     log_p: float = 0.0
     withdrawn: bool = False
+    source: bytes = b""

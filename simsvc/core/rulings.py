@@ -76,6 +76,7 @@ def absorbed(first: Campaign, other: Campaign) -> Campaign:
         members=dict(other.members) | dict(first.members),
         confidence=max(first.confidence, other.confidence),
         tactics=tuple(dict.fromkeys(first.tactics + other.tactics)),
+        source=first.source + other.source,
         review=_both_reviews(first, other),
     )
 

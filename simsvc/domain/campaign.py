@@ -112,7 +112,8 @@ class Campaign:
     `members` maps the account to its part; it is empty in an event that was read back, whose
     `extent` tells the size at that time. `revision` counts the changes. `representatives` are seqs
     of typical prompts, `split_from` the campaign that it was part of before, `review` what people
-    have decided.
+    have decided, `source` the seqs (8 bytes each, "<i8") of prompts that it rests on; like
+    `members`, it is empty in an event that was read back.
     """
 
     campaign_id: str
@@ -132,6 +133,7 @@ class Campaign:
     representatives: tuple[int, ...] = ()
     split_from: str = ""
     review: Review = field(default_factory=Review)
+    source: bytes = b""
 
     @property
     def review_etag(self) -> str:

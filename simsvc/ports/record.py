@@ -15,6 +15,7 @@ from simsvc.domain.prompt import Message, Outcome
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
 from simsvc.domain.trace import Trace
+from simsvc.ports.activity import ReadsActivity
 from simsvc.ports.embedder import Embedding
 
 
@@ -127,7 +128,7 @@ class ReplayBatch:
     vectors: npt.NDArray[np.float32]
 
 
-class Record(Protocol):
+class Record(ReadsActivity, Protocol):
     """One writing thread, any number of reading ones. UnavailableError where it cannot write."""
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:

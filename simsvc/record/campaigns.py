@@ -32,7 +32,7 @@ class CampaignStore(AuditStore):
     def campaigns(self, state: CampaignState | None = None) -> list[Campaign]:
         """See `Record.campaigns`."""
         c, m = tables.campaigns.c, tables.campaign_members
-        query = select(c.campaign_id, c.body).order_by(c.updated_at.desc(), c.campaign_id)
+        query = select(c.campaign_id, c.body, c.source).order_by(c.updated_at.desc(), c.campaign_id)
         if state is not None:
             query = query.where(c.state == state)
         members: dict[str, dict[int, Member]] = {}
@@ -40,7 +40,12 @@ class CampaignStore(AuditStore):
             rows = connection.execute(query).all()
             for row in connection.execute(select(m)):
                 members.setdefault(row.campaign_id, {})[row.account] = member_of(row)
-        return [campaign_of(row.body, members.get(row.campaign_id, {})) for row in rows]
+        return [
+            replace(
+                campaign_of(row.body, members.get(row.campaign_id, {})), source=bytes(row.source)
+            )
+            for row in rows
+        ]
 
     def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
         """See `Record.campaign_events`."""
@@ -59,7 +64,12 @@ class CampaignStore(AuditStore):
     def _save(self, connection: Connection, event: CampaignEvent) -> CampaignEvent:
         campaign = event.campaign
         body = campaign_body(campaign)
-        values = {"state": campaign.state, "updated_at": campaign.updated_at, "body": body}
+        values = {
+            "state": campaign.state,
+            "updated_at": campaign.updated_at,
+            "body": body,
+            "source": campaign.source,
+        }
         table, this = tables.campaigns, {"campaign_id": campaign.campaign_id}
         where = table.c.campaign_id == campaign.campaign_id
         if not connection.execute(update(table).where(where).values(values)).rowcount:

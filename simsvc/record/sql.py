@@ -13,6 +13,7 @@ from simsvc.domain.generation import GenerationState, IndexParameters
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation, generation_id
 from simsvc.record import tables
+from simsvc.record.activity import ActivityStore
 from simsvc.record.backend import backend_of
 from simsvc.record.campaigns import CampaignStore
 from simsvc.record.catalogue import SqlCatalogue, insert_generation, is_bare, serving_in
@@ -29,7 +30,7 @@ class OtherGenerationError(SimsvcError):
     """The record answers with vectors of another model, which must not be compared with these."""
 
 
-class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceStore):
+class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceStore, ActivityStore):
     """All parts of the record over one engine, as one generation sees them."""
 
     def __init__(self, engine: Engine, generation: Generation, codec: TextCodec) -> None:

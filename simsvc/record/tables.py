@@ -190,6 +190,7 @@ campaigns = Table(
     Column("state", Integer, nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("source", LargeBinary, nullable=False, server_default=""),
 )
 
 campaign_members = Table(

@@ -16,6 +16,7 @@ from simsvc.rpc.address import AddressTakenError
 from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
+from simsvc.rpc.insight import InsightServicer
 from simsvc.rpc.operations import OperationsServicer
 from simsvc.rpc.policy import INGEST, SERVICES
 from simsvc.rpc.references import ReferenceSetServicer
@@ -26,6 +27,7 @@ from simsvc.v1 import (
     campaigns_pb2_grpc,
     info_pb2_grpc,
     ingest_pb2_grpc,
+    insight_pb2_grpc,
     reference_sets_pb2_grpc,
     reindex_pb2_grpc,
     review_pb2_grpc,
@@ -61,6 +63,7 @@ class Servicers:
     search: SearchServicer
     campaigns: CampaignServicer
     reviews: ReviewServicer
+    insight: InsightServicer
     references: ReferenceSetServicer
     reindex: ReindexServicer
     operations: OperationsServicer
@@ -72,6 +75,7 @@ class Servicers:
         search_pb2_grpc.add_SearchServiceServicer_to_server(self.search, server)
         campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         review_pb2_grpc.add_ReviewServiceServicer_to_server(self.reviews, server)
+        insight_pb2_grpc.add_InsightServiceServicer_to_server(self.insight, server)
         reference_sets_pb2_grpc.add_ReferenceSetServiceServicer_to_server(self.references, server)
         reindex_pb2_grpc.add_ReindexServiceServicer_to_server(self.reindex, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self.operations, server)

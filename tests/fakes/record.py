@@ -13,6 +13,7 @@ from simsvc.domain.audit import UNKEYED, AuditEntry, AuditFilter, AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
+from simsvc.ports.activity import ACTIVITY_DTYPE, Activity, CutPrompt
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import (
@@ -25,6 +26,7 @@ from simsvc.ports.record import (
     RecordedPrompt,
     ReplayBatch,
 )
+from simsvc.record.activity import payload_item
 
 
 class _Names:
@@ -188,7 +190,7 @@ class MemoryRecord:
         for event in events:
             self._campaigns[event.campaign.campaign_id] = event.campaign
             saved.append(replace(event, position=len(self._events) + 1))
-            bare = replace(event.campaign, members={})
+            bare = replace(event.campaign, members={}, source=b"")
             self._events.append(replace(saved[-1], campaign=bare))
         return saved
 
@@ -222,6 +224,23 @@ class MemoryRecord:
 
     def audit_from(self, after: int, limit: int) -> list[AuditEntry]:
         return self.entries[after : after + limit]
+
+    def activity(self, accounts: Sequence[int], limit: int) -> Activity:
+        mine = [p for p in self._prompts.values() if p.owner.account in accounts]
+        step = max(-(-len(mine) // limit), 1)
+        rows = [
+            (
+                p.outcome.seq, p.owner.account, p.observed_at, p.family, p.trace.frame,
+                p.family or payload_item(p.payload_hash),
+            )
+            for p in sorted(mine, key=lambda p: (p.observed_at, p.outcome.seq))
+            if p.outcome.seq % step == 0
+        ]  # fmt: skip
+        return Activity(np.array(rows, ACTIVITY_DTYPE), len(mine))
+
+    def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:
+        there = (self._prompts[s] for s in seqs if s in self._prompts)
+        return {p.outcome.seq: CutPrompt(p.messages, p.cuts) for p in there}
 
     def purge(self, before: int) -> int:
         old = [seq for seq, p in self._prompts.items() if p.observed_at < before]

@@ -17,13 +17,16 @@ from simsvc.v1 import (
     campaigns_pb2,
     info_pb2,
     ingest_pb2,
+    insight_pb2,
     reference_sets_pb2,
     reindex_pb2,
+    review_pb2,
     search_pb2,
 )
 
 FILES = (
-    ingest_pb2, search_pb2, campaigns_pb2, reference_sets_pb2, reindex_pb2, info_pb2,
+    ingest_pb2, search_pb2, campaigns_pb2, review_pb2, insight_pb2, reference_sets_pb2, reindex_pb2,
+    info_pb2,
     operations_proto_pb2,
 )  # fmt: skip
 ERRORS = [
@@ -32,6 +35,7 @@ ERRORS = [
     errors.RequestIdReusedError(),
     errors.AlreadyThereError("made before"),
     errors.NotNowError("IN_USE", "somebody uses it"),
+    errors.ReviewedMeanwhileError(),
     errors.OverloadedError(1.5),
     errors.UnavailableError("later"),
     errors.UnauthenticatedError("who?"),

@@ -48,7 +48,10 @@ def _create_audit() -> None:
 
 
 def _add_sources() -> None:
-    """Filled by the part that gives insight."""
+    with op.batch_alter_table("campaigns") as campaigns:
+        campaigns.add_column(
+            sa.Column("source", sa.LargeBinary(), server_default="", nullable=False)
+        )
 
 
 def _create_deliveries() -> None:
@@ -75,7 +78,8 @@ def _drop_deliveries() -> None:
 
 
 def _drop_sources() -> None:
-    """Filled by the part that gives insight."""
+    with op.batch_alter_table("campaigns") as campaigns:
+        campaigns.drop_column("source")
 
 
 def _drop_audit() -> None:

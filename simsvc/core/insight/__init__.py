@@ -1,0 +1,1 @@
+"""What an analyst looks at to judge a campaign or an account."""

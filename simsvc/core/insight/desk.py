@@ -1,0 +1,90 @@
+"""How an insight is read: with a permit, on a reading thread, and written down where texts show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from simsvc.core.access import Principal
+from simsvc.core.admission import Admission
+from simsvc.core.campaigns import CampaignBook
+from simsvc.core.insight.pool import Kept, pool_of
+from simsvc.core.insight.projection import Projector
+from simsvc.core.lookup import Names
+from simsvc.core.stage import Stage, Stages
+from simsvc.core.writer import Writer
+from simsvc.domain.audit import AuditNote
+from simsvc.domain.campaign import Campaign
+from simsvc.domain.errors import NotFoundError
+from simsvc.domain.pseudonyms import Keyring
+from simsvc.ports.clock import Clock
+
+T = TypeVar("T")
+
+
+class Desk:
+    """What the insights of campaigns and of accounts share."""
+
+    def __init__(
+        self,
+        stages: Stages,
+        book: CampaignBook,
+        writer: Writer,
+        keyring: Keyring,
+        clock: Clock,
+        readers: Executor,
+        admission: Admission,
+    ) -> None:
+        self.keyring = keyring
+        self.book = book
+        self.projector = Projector()
+        self._stages = stages
+        self._writer = writer
+        self._clock = clock
+        self._readers = readers
+        self._admission = admission
+
+    @property
+    def stage(self) -> Stage:
+        """The generation that answers."""
+        return self._stages.serving
+
+    def campaign(self, campaign_id: str) -> Campaign:
+        """Return a campaign. NotFoundError if there is none."""
+        found = self.book.get(campaign_id)
+        if found is None:
+            raise NotFoundError("campaign")
+        return found
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Run something on a reading thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def permitted(self, work: Awaitable[T]) -> T:
+        """Wait for something under a look-up's permit. OverloadedError if there is none."""
+        try:
+            self._admission.admit(1)
+        except BaseException:
+            if asyncio.iscoroutine(work):
+                work.close()
+            raise
+        try:
+            return await work
+        finally:
+            self._admission.release(1)
+
+    async def pool(self, stage: Stage, first: Iterable[int]) -> dict[int, Kept]:
+        """Return a pool of accounts with those named `first`."""
+        wanted = set(first)
+        return await self._writer.call(lambda: pool_of(stage.detector, wanted))
+
+    async def audit(self, who: Principal, action: str, subject: str) -> None:
+        """Write a look-up down."""
+        note = AuditNote(self._clock.now(), who.name, action, subject)
+        await self._writer.call(lambda: self.stage.record.append_audit([note]))
+
+    def names(self, accounts: Iterable[int]) -> Names:
+        """Return what accounts are called."""
+        return Names(self.stage.record.account_names(sorted(set(accounts))), {})

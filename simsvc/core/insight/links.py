@@ -1,0 +1,126 @@
+"""Links between accounts: who has what in common, with the numbers."""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.domain.signals.twins import TwinRule, sums_of, twin_edges, within_noise
+
+Rows = npt.NDArray[np.void]
+# A family or frame that more accounts use links nobody.
+_RARE = 30
+_PER_ACCOUNT = 8
+
+
+class LinkKind(enum.IntEnum):
+    """What links two accounts; the numbers are those of the wire."""
+
+    TWINS = 1
+    LOCKSTEP = 2
+    SESSION = 3
+    FRAME = 4
+
+
+@dataclass(slots=True)
+class Link:
+    """Two places in a list of accounts (one < other) and what links them, strongest kind first."""
+
+    one: int
+    other: int
+    kinds: dict[LinkKind, tuple[float, str]] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> float:
+        """Return how strong it is, in (0, 1]."""
+        return min(1.0, max(weight for weight, _ in self.kinds.values()))
+
+    @property
+    def kind(self) -> LinkKind:
+        """Return the strongest kind."""
+        return max(self.kinds, key=lambda kind: self.kinds[kind][0])
+
+
+class Links:
+    """Collects links between `count` accounts."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._found: dict[tuple[int, int], Link] = {}
+
+    def add_twins(self, vectors: npt.NDArray[np.float32], owners: npt.NDArray[np.int64]) -> None:
+        """Link accounts whose prompts (n, d), centred on all traffic, are of one distribution."""
+        if not len(vectors):
+            return
+        sums = sums_of(vectors, owners, self._count)
+        noise = within_noise(vectors, owners, sums)
+        for one, other, rho in twin_edges(sums, noise, TwinRule(neighbours=_PER_ACCOUNT)):
+            text = f"their prompts are drawn from one distribution (ρ = {rho:.2f})"
+            self._add(one, other, LinkKind.TWINS, rho, text)
+
+    def add_shared(self, used: Mapping[int, set[int]], kind: LinkKind, what: str) -> None:
+        """Link accounts that share things: `used` maps each thing to the accounts that use it.
+
+        Each thing weighs 1/ln(1 + accounts): what many use says little (Hooi et al. 2016, FRAUDAR).
+        """
+        weights: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
+        for accounts in used.values():
+            if 2 <= len(accounts) <= _RARE:
+                for pair in combinations(sorted(accounts), 2):
+                    weights[pair].append(1 / np.log1p(len(accounts)))
+        for (one, other), each in weights.items():
+            plural = what if len(each) == 1 else f"{what}s"
+            text = f"they share {len(each)} rare {plural}"
+            self._add(one, other, kind, float(1 - np.exp(-sum(each))), text)
+
+    def add_sessions(self, moves: Iterable[tuple[int, int, int]]) -> None:
+        """Link accounts that conversations moved between: (place, place, how many)."""
+        for one, other, count in moves:
+            noun = "conversation" if count == 1 else "conversations"
+            text = f"{count} {noun} went from one to the other"
+            pair = (min(one, other), max(one, other))
+            self._add(*pair, LinkKind.SESSION, 1.0, text)
+
+    def strongest(self) -> list[Link]:
+        """Return the links that are among the strongest few of one of their accounts."""
+        by_account: defaultdict[int, list[Link]] = defaultdict(list)
+        for link in self._found.values():
+            by_account[link.one].append(link)
+            by_account[link.other].append(link)
+        kept = {}
+        for links in by_account.values():
+            links.sort(key=lambda link: (-len(link.kinds), -link.weight, link.one, link.other))
+            kept.update({(link.one, link.other): link for link in links[:_PER_ACCOUNT]})
+        return [kept[pair] for pair in sorted(kept)]
+
+    def _add(self, one: int, other: int, kind: LinkKind, weight: float, text: str) -> None:
+        link = self._found.setdefault((one, other), Link(one, other))
+        link.kinds[kind] = (weight, text)
+
+
+def shared_by(rows: Rows, column: str, places: Mapping[int, int]) -> dict[int, set[int]]:
+    """Return which accounts (as places) use each value of a column; 0 is none."""
+    used: defaultdict[int, set[int]] = defaultdict(set)
+    for account, value in zip(rows["account"].tolist(), rows[column].tolist(), strict=True):
+        if value:
+            used[value].add(places[account])
+    return dict(used)
+
+
+def sampled(rows: Rows, most: int) -> Rows:
+    """Return at most so many rows of each account, evenly over its own."""
+    order = np.argsort(rows["account"], kind="stable")
+    kept: list[int] = []
+    accounts, starts = np.unique(rows["account"][order], return_index=True)
+    ends: Sequence[int] = [*starts[1:].tolist(), len(order)]
+    for start, end in zip(starts.tolist(), ends, strict=True):
+        mine = order[start:end]
+        step = -(-len(mine) // most)
+        kept += mine[::step].tolist()
+    return rows[np.sort(np.array(kept, np.int64))] if len(accounts) else rows

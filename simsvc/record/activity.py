@@ -1,0 +1,67 @@
+"""Accounts' prompts for analysts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import and_, func, select
+
+from simsvc.domain.chunks import chunks
+from simsvc.ports.activity import ACTIVITY_DTYPE, Activity, CutPrompt
+from simsvc.record import tables
+from simsvc.record.engine import reading
+from simsvc.record.store import PARAMETERS, Store
+from simsvc.record.text import StoredText
+
+
+class ActivityStore(Store):
+    """See `ReadsActivity`."""
+
+    def activity(self, accounts: Sequence[int], limit: int) -> Activity:
+        """See `ReadsActivity.activity`."""
+        p, f = tables.prompts.c, tables.families.c
+        placed = and_(f.seq == p.seq, f.generation_id == self._generation_id)
+        family = func.coalesce(f.family, p.family)
+        query = select(p.seq, p.account, p.observed_at, family, p.frame, p.payload_hash)
+        query = query.select_from(tables.prompts.outerjoin(tables.families, placed))
+        parts = list(chunks(list(accounts), PARAMETERS))
+        count = select(func.count()).select_from(tables.prompts)
+        with reading(self._engine) as connection:
+            mine = (p.account.in_(part) for part in parts)
+            total = sum(connection.execute(count.where(of)).scalar_one() for of in mine)
+            step = -(-total // limit)
+            found: list[Sequence[Any]] = []
+            for part in parts:
+                # Neighbours in the record came together: every n-th is an even sample in time.
+                some = query.where(p.account.in_(part), p.seq % max(step, 1) == 0)
+                found += connection.execute(some).all()
+        return Activity(_rows(found), total)
+
+    def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:
+        """See `ReadsActivity.cut_prompts`."""
+        p = tables.prompts.c
+        query = select(p.seq, p.text_key_id, p.text, p.cuts)
+        found = {}
+        with reading(self._engine) as connection:
+            for chunk in chunks(list(seqs), PARAMETERS):
+                for row in connection.execute(query.where(p.seq.in_(chunk))):
+                    stored = StoredText(row.text_key_id, row.text)
+                    messages, _ = self._codec.decode(row.seq, stored)
+                    found[int(row.seq)] = CutPrompt(messages, bytes(row.cuts))
+        return found
+
+
+def _rows(found: Sequence[Sequence[Any]]) -> np.ndarray[Any, np.dtype[np.void]]:
+    rows = np.zeros(len(found), ACTIVITY_DTYPE)
+    for place, row in enumerate(found):
+        seq, account, observed_at, family, frame, payload = row
+        item = family or payload_item(payload)
+        rows[place] = (seq, account, observed_at, family, frame, item)
+    return rows[np.lexsort((rows["seq"], rows["observed_at"]))]
+
+
+def payload_item(payload_hash: bytes) -> int:
+    """Return what stands for the item of a prompt without a family."""
+    return -(int.from_bytes(payload_hash[:8], "big") >> 1) - 1
