@@ -15,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from simsvc.console_settings import ConsoleSettings
 from simsvc.core.access import Role
 from simsvc.domain.validation import Limits
 
@@ -47,7 +48,7 @@ class Token(BaseModel):
     roles: frozenset[Role] = Field(min_length=1)
 
 
-class Settings(BaseSettings):
+class Settings(ConsoleSettings):
     """The settings of a server. Times are in seconds, sizes in bytes of UTF-8."""
 
     model_config = SettingsConfigDict(

@@ -16,7 +16,7 @@ from simsvc.console.pages import Reader, Render
 from simsvc.console.sessions import Session
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
-MEMBERS = 50
+MEMBERS = 25
 HISTORY = 30
 _WITHOUT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.UNAVAILABLE)
 

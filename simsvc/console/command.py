@@ -35,6 +35,9 @@ def console(
     log_format: Annotated[
         str, typer.Option(envvar="SIMSVC_LOG_FORMAT", help="json or text.")
     ] = "json",
+    beside: Annotated[
+        bool, typer.Option(hidden=True, help="End when the input does, which a server holds.")
+    ] = False,
 ) -> None:
     """Serve the web console of a running server. Its readers sign in with their own tokens."""
     if (tls_certificate is None) != (tls_key is None):
@@ -56,6 +59,7 @@ def console(
                 tls_certificate=tls_certificate,
                 tls_key=tls_key,
                 log_format=log_format,
+                beside=beside,
             )
         )
     except (OSError, ValueError) as error:

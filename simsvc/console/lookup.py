@@ -15,8 +15,8 @@ from simsvc.console.pages import Pages, Reader, Render, Writer, wants_part
 from simsvc.console.sessions import Session
 
 router = APIRouter()
-_GROUPS = 25
-_SHOWN = 8
+_GROUPS = 15
+_SHOWN = 3
 _TWINS = 15
 Text = Annotated[str, Form()]
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +27,7 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class ConsoleOptions:
     """Where the server is and where the console listens. Certificates and keys of the way to the
-    server are PEM; those of the console are files."""
+    server are PEM; those of the console are files. `beside`: it ends when its input does."""
 
     address: str
     listen: str
@@ -33,6 +37,7 @@ class ConsoleOptions:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     log_format: str = "json"
+    beside: bool = False
 
 
 def serve(options: ConsoleOptions) -> None:
@@ -59,7 +64,15 @@ def serve(options: ConsoleOptions) -> None:
         host, port = listener.getsockname()[:2]
         scheme = "https" if tls else "http"
         _log.info("console_serving", url=f"{scheme}://{host}:{port}", server=options.address)
+        if options.beside:
+            threading.Thread(target=_end_with_input, daemon=True).start()
         asyncio.run(uvicorn.Server(config).serve([listener]))
+
+
+def _end_with_input() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _listening(address: str) -> socket.socket:

@@ -20,6 +20,7 @@
     const drawing = simsvcDrawings[box.dataset.chart](data, look());
     const caption = document.querySelector(`[data-caption="${box.dataset.chart}"]`);
     if (caption && drawing.caption) caption.textContent = drawing.caption;
+    if (caption) caption.append(...(drawing.keys ?? []).map(key));
     box.dataset.points = drawing.points;
     box.dataset.series = JSON.stringify(drawing.series);
     drawn.get(box)?.chart?.dispose();
@@ -37,6 +38,14 @@
     });
     chart.setOption(drawing.option);
     drawn.set(box, { chart, data });
+  };
+
+  const key = ([colour, text]) => {
+    const item = document.createElement("span");
+    item.className = "key";
+    item.textContent = text;
+    item.style.setProperty("--key", colour);
+    return item;
   };
 
   const note = (text) => {

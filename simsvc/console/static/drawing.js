@@ -49,7 +49,7 @@
       caption: `${data.times.length.toLocaleString("en")} of ${data.total.toLocaleString("en")} prompts of ${data.accounts.length.toLocaleString("en")} accounts; one line an account. Click a dot to read it.`,
       link: (p) => `/prompts/${encodeURIComponent(data.prompts[p.data[2]])}`,
       option: frame(look, (p) => `${day(p.data[0])}\n${short(data.accounts[p.data[1]])}`, {
-        xAxis: time(look),
+        xAxis: { ...time(look), axisLine: { show: false } },
         yAxis: axis(look, {
           type: "value", min: -1, max: data.accounts.length, inverse: true, minInterval: 1,
           axisLabel: { show: false }, splitLine: { show: false },
@@ -100,21 +100,22 @@
     return {
       points: data.nodes.length,
       series: { nodes: data.nodes.length, edges: data.edges.length },
-      caption: `${data.nodes.length} of ${data.total.toLocaleString("en")} accounts, ${data.edges.length} links (${kinds.map((k) => KINDS[k]).join("; ") || "none"}). Point at a line to read why it is there.`,
+      caption: `${data.nodes.length} of ${data.total.toLocaleString("en")} accounts, ${data.edges.length} links. Point at a line to read why it is there, drag to move, scroll to come nearer.`,
+      keys: kinds.map((kind) => [look.kinds[kind], KINDS[kind]]),
       link: (p) => (p.dataType === "node" ? `/accounts/${encodeURIComponent(p.data.account)}` : null),
       option: frame(look, says, {
         legend: { show: false },
         series: [{
           type: "graph", layout: "force", roam: true, left: 20, right: 20, top: 10, bottom: 10,
-          force: { repulsion: 60, edgeLength: [20, 90], gravity: 0.15, layoutAnimation: false },
+          force: { initLayout: "circular", repulsion: 90, edgeLength: [20, 70], gravity: 0.3, layoutAnimation: false },
           emphasis: { focus: "adjacency" },
           data: data.nodes.map((n, i) => ({
-            ...n, id: String(i), name: n.account, symbolSize: 6 + 14 * Math.sqrt(n.prompts / most),
-            itemStyle: { color: look.strong, opacity: 0.35 + 0.65 * n.probability },
+            ...n, id: String(i), name: n.account, symbolSize: 5 + 9 * Math.sqrt(n.prompts / most),
+            itemStyle: { color: look.text, opacity: 0.3 + 0.6 * n.probability },
           })),
           links: data.edges.map((e) => ({
             ...e, source: String(e.source), target: String(e.target),
-            lineStyle: { color: look.kinds[e.kind], width: 0.5 + 2.5 * e.weight, opacity: 0.25 + 0.5 * e.weight },
+            lineStyle: { color: look.kinds[e.kind], width: 0.5 + 1.5 * e.weight, opacity: 0.2 + 0.4 * e.weight },
           })),
         }],
       }),
@@ -134,8 +135,9 @@
       link: () => null,
       option: frame(look, (p) => `${p.data[1]} different items in ${p.data[0]} prompts`, {
         legend: { show: false },
+        grid: { left: 8, right: 14, top: 34, bottom: 24, containLabel: true },
         xAxis: axis(look, { type: "value", name: "prompts", nameLocation: "middle", nameGap: 26, splitLine: { show: false } }),
-        yAxis: axis(look, { type: "value", name: "different items", max: data.estimated ? (v) => Math.ceil(Math.max(v.max, 1.08 * data.estimated)) : undefined }),
+        yAxis: axis(look, { type: "value", name: "different items", nameTextStyle: { color: look.soft, fontSize: 11, align: "left" }, max: data.estimated ? (v) => Math.ceil(Math.max(v.max, 1.08 * data.estimated)) : undefined }),
         series: [
           { type: "line", data: points, showSymbol: points.length < 3, symbolSize: 5, step: "end", lineStyle: { width: 2.5, color: look.strong }, itemStyle: { color: look.strong }, areaStyle: { color: look.strong, opacity: 0.12 }, markLine: size },
           { type: "line", data: [[0, 0], [data.distinct.at(-1) ?? 0, data.distinct.at(-1) ?? 0]], showSymbol: false, silent: true, lineStyle: { width: 1, type: "dotted", color: look.soft } },
@@ -151,7 +153,7 @@
     link: () => null,
     option: frame(look, (p) => `${day(p.data[0]).slice(0, 10)}\n${p.data[1]} prompts`, {
       legend: { show: false },
-      xAxis: time(look),
+      xAxis: { ...time(look), minInterval: 86_400_000, axisLabel: { color: look.soft, fontSize: 11, hideOverlap: true, formatter: "{d} {MMM}" } },
       yAxis: axis(look, { type: "value", minInterval: 1 }),
       series: [{ type: "bar", barMaxWidth: 24, data: data.times.map((at, i) => [at, data.prompts[i]]), itemStyle: { color: look.strong } }],
     }),
