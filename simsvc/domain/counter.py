@@ -26,7 +26,10 @@ _OF_ACCOUNTS = "twins"
 # What was tested without a claim coming of it: signals of which any would do, and the words.
 _ABSENT = (
     ({"schedule"}, "Timing is ordinary: prompts come in bursts, as people send them."),
-    ({"prefix_migration"}, "Conversations do not go on from one account in another more often than by chance."),
+    (
+        {"prefix_migration"},
+        "Conversations do not go on from one account in another more often than by chance.",
+    ),
     ({"shared_frame"}, "No frame holds a fifth of the prompts."),
     (
         {"collision_excess", "collision_deficit"},

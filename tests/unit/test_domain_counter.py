@@ -138,5 +138,7 @@ def test_any_campaign_gets_sentences_and_each_once(
 ) -> None:
     whole = campaign(members, *claims, coverage=coverage)
     for lines in (counter_evidence(whole), counter_evidence(replace(whole, members={}))):
-        assert all(line.endswith(".") and (line[0].isupper() or line[0].isdigit()) for line in lines)
+        assert all(
+            line.endswith(".") and (line[0].isupper() or line[0].isdigit()) for line in lines
+        )
         assert "nan" not in " ".join(lines)
