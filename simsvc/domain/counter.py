@@ -1,7 +1,7 @@
 """What speaks against a campaign's report, or is missing from it, in plain words with numbers.
 
-Each signal that a finding of accounts tests and that says nothing is named: a reader of the evidence
-alone sees what was found, never what was looked for in vain.
+Each signal that a finding of accounts tests and that says nothing is named: a reader of the
+evidence alone sees what was found, never what was looked for in vain.
 """
 
 from __future__ import annotations

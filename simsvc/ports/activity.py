@@ -47,7 +47,7 @@ class ReadsActivity(Protocol):
     """Reads for analysts. Any thread."""
 
     def activity(self, accounts: Sequence[int], limit: int) -> Activity:
-        """Return the retained prompts of accounts; of more than `limit`, a sample evenly in time."""
+        """Return the retained prompts of accounts; of more than `limit` an even sample."""
         ...
 
     def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:

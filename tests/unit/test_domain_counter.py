@@ -119,9 +119,9 @@ def test_what_was_over_in_an_hour_may_have_gone_round() -> None:
 
 
 MEMBERS = st.builds(
-    Member, account=st.integers(1, 40), actor=st.integers(-5, 40), first_seen=st.integers(0, 10**15),
-    last_seen=st.integers(10**15, 10**16), prompts=st.integers(1, 10**6),
-    probability=st.floats(0, 1),
+    Member, account=st.integers(1, 40), actor=st.integers(-5, 40),
+    first_seen=st.integers(0, 10**15), last_seen=st.integers(10**15, 10**16),
+    prompts=st.integers(1, 10**6), probability=st.floats(0, 1),
 )  # fmt: skip
 CLAIMS = st.builds(
     claim, st.sampled_from((*SIGNALS, "near_duplicate_family")), st.floats(-700, 0)

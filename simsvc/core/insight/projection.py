@@ -95,7 +95,8 @@ def _found(generation: str, index: VectorIndex) -> Projection:
 def main_axes(vectors: Floats) -> tuple[Floats, Floats, float]:
     """Return the mean (d,), the two main axes (d, 2), and the variance's share on them (PCA).
 
-    The largest component of each axis is positive, so that the same traffic gives the same map.
+    The first of the largest components of each axis is positive, so that the same traffic gives the
+    same map.
     """
     dimension = vectors.shape[1]
     if len(vectors) < 3:
@@ -104,6 +105,8 @@ def main_axes(vectors: Floats) -> tuple[Floats, Floats, float]:
     centred = vectors - mean
     values, columns = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(vectors))
     axes = columns[:, [-1, -2]]
-    signs = np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
+    # Nearly equal ones must not change places by rounding.
+    largest = np.abs(axes) > 0.999 * np.abs(axes).max(axis=0)
+    signs = np.sign(axes[largest.argmax(axis=0), [0, 1]])
     explained = float(values[-2:].sum() / max(values.sum(), 1e-12))
     return mean, np.asarray(axes * signs, np.float32), explained
