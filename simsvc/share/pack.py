@@ -34,7 +34,11 @@ class PackWriter:
         """Return the page."""
         digest = hashlib.sha256(self._style.encode()).digest()
         text = self._environment.get_template("pack.html").render(
-            case=replace(case, name=visible(case.name)),
+            case=replace(
+                case,
+                name=visible(case.name),
+                members=tuple(replace(m, account=visible(m.account)) for m in case.members),
+            ),
             style=Markup(self._style),  # noqa: S704 - our own file
             style_hash=base64.b64encode(digest).decode(),
             tlp=tlp.label,
