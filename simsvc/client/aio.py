@@ -24,6 +24,7 @@ from simsvc.client.generations import AsyncGenerationCalls
 from simsvc.client.insight import AsyncInsightCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.client.review import AsyncReviewCalls
+from simsvc.client.share import AsyncShareCalls
 from simsvc.v1 import (
     campaigns_pb2,
     campaigns_pb2_grpc,
@@ -39,7 +40,7 @@ from simsvc.v1 import (
 )
 
 
-class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls, AsyncInsightCalls):
+class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls, AsyncInsightCalls, AsyncShareCalls):
     """`Client` for asyncio, with the same methods, arguments and errors.
 
     Must be made and used in one running event loop. Close a stream that is left early with

@@ -13,6 +13,7 @@ from simsvc.domain.audit import UNKEYED, AuditEntry, AuditFilter, AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
+from simsvc.domain.sharing import Indicator
 from simsvc.ports.activity import ACTIVITY_DTYPE, Activity, CutPrompt
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
@@ -57,6 +58,7 @@ class MemoryRecord:
         self._events: list[CampaignEvent] = []
         self._references: dict[str, tuple[ReferenceKind, int, dict[bytes, ReferenceItem]]] = {}
         self.entries: list[AuditEntry] = []
+        self._indicators: dict[str, Indicator] = {}
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
         found = []
@@ -239,6 +241,16 @@ class MemoryRecord:
     def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:
         there = (self._prompts[s] for s in seqs if s in self._prompts)
         return {p.outcome.seq: CutPrompt(p.messages, p.cuts) for p in there}
+
+    def save_indicators(self, indicators: Sequence[Indicator]) -> None:
+        self._indicators.update({i.indicator_id: i for i in indicators})
+
+    def indicators(self) -> list[Indicator]:
+        found = self._indicators.values()
+        return sorted(found, key=lambda i: (-i.imported_at, i.indicator_id))
+
+    def delete_indicator(self, indicator_id: str) -> bool:
+        return self._indicators.pop(indicator_id, None) is not None
 
     def purge(self, before: int) -> int:
         old = [seq for seq, p in self._prompts.items() if p.observed_at < before]

@@ -125,7 +125,7 @@ class CampaignInsight:
     def _timeline(self, stage: Stage, campaign: Campaign, limit: int) -> Timeline:
         found = stage.record.activity(sorted(campaign.members), limit or _POINTS)
         names = self._desk.names(np.unique(found.rows["account"]).tolist())
-        return Timeline(found.rows, _attributed(campaign, found.rows), names, found.total)
+        return Timeline(found.rows, attributed(campaign, found.rows), names, found.total)
 
     def _map(self, stage: Stage, campaign: Campaign | None, limit: int) -> Map:
         projection = self._desk.projector.of(stage)
@@ -136,7 +136,7 @@ class CampaignInsight:
             return Map(projection, projection.points[kept], empty, [], empty, [])
         rows = stage.record.activity(sorted(campaign.members), _LAID_OVER).rows
         kept &= ~np.isin(projection.seqs, rows["seq"])
-        mine = _attributed(campaign, rows)
+        mine = attributed(campaign, rows)
         source, source_seqs = _placed(stage, projection, rows["seq"][mine])
         cover, cover_seqs = _placed(stage, projection, rows["seq"][~mine])
         background = projection.points[kept]
@@ -161,7 +161,7 @@ class CampaignInsight:
         places = {m.account: place for place, m in enumerate(members)}
         rows = stage.record.activity(list(places), _POINTS).rows
         links = Links(len(members))
-        source = sampled(rows[_attributed(campaign, rows)], _PER_NODE)
+        source = sampled(rows[attributed(campaign, rows)], _PER_NODE)
         vectors = stage.index.vectors(source["seq"].tolist())
         there = vectors.any(axis=1)
         owners = np.array([places[a] for a in source["account"].tolist()], np.int64)
@@ -183,7 +183,7 @@ class CampaignInsight:
 
         def work() -> list[FrameUse]:
             rows = stage.record.activity(sorted(campaign.members), _POINTS).rows
-            rows = rows[_attributed(campaign, rows)]
+            rows = rows[attributed(campaign, rows)]
             names, counts = np.unique(rows["frame"], return_counts=True)
             order = [i for i in np.argsort(-counts, kind="stable").tolist() if counts[i] > 1]
             return [
@@ -196,7 +196,7 @@ class CampaignInsight:
 
     def _growth(self, stage: Stage, campaign: Campaign) -> Growth:
         rows = stage.record.activity(sorted(campaign.members), _POINTS).rows
-        rows = rows[_attributed(campaign, rows)]
+        rows = rows[attributed(campaign, rows)]
         _, first = np.unique(rows["item"], return_index=True)
         new = np.zeros(len(rows), np.int64)
         new[first] = 1
@@ -211,7 +211,7 @@ class CampaignInsight:
         )
 
 
-def _attributed(campaign: Campaign, rows: Rows) -> Flags:
+def attributed(campaign: Campaign, rows: Rows) -> Flags:
     """Tell which prompts a campaign rests on: those its report names, and its families."""
     source = np.frombuffer(campaign.source, "<i8")
     families = np.array(campaign.families, np.int64)
