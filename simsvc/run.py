@@ -13,9 +13,11 @@ from simsvc import __version__
 from simsvc.companion import ConsoleProcess
 from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
+from simsvc.core.indicators import Indicators
 from simsvc.core.insight.accounts import AccountInsight
 from simsvc.core.insight.campaigns import CampaignInsight
 from simsvc.core.lifecycle import WriteProbe
+from simsvc.core.sharing import ShareRule, Sharing
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError
@@ -38,9 +40,11 @@ from simsvc.rpc.server import (
     listen,
     make_server,
 )
+from simsvc.rpc.share import ShareServicer
 from simsvc.service import Service, build_service, readings
 from simsvc.serving import Parts, serve_until_signalled
-from simsvc.settings import Settings
+from simsvc.settings import Settings, decode_key
+from simsvc.share.export import Exporter
 from simsvc.telemetry.logs import configure_logs
 from simsvc.telemetry.metrics import Metrics
 from simsvc.telemetry.tracing import TracingExtraMissingError, configure_tracing
@@ -122,10 +126,23 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
         InsightServicer(
             CampaignInsight(service.desk), AccountInsight(service.desk), settings.limits
         ),
+        _sharing(settings, service),
         ReferenceSetServicer(service.references, settings.limits),
         ReindexServicer(service.generations, settings.limits),
         OperationsServicer(service.generations, service.sealer),
         InfoServicer(service.status),
+    )
+
+
+def _sharing(settings: Settings, service: Service) -> ShareServicer:
+    keys = {key_id: decode_key(key) for key_id, key in settings.sharing_keys.items()}
+    rule = ShareRule(keys, settings.sharing_key_id, settings.sharing_k)
+    return ShareServicer(
+        Sharing(service.desk, rule),
+        Indicators(service.desk, keys, settings.sharing_prompts),
+        Exporter(settings.sharing_producer, round(settings.sharing_valid / 86400)),
+        SystemClock(),
+        settings.limits,
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,28 +14,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from simsvc.console_settings import ConsoleSettings
 from simsvc.core.access import Role
 from simsvc.domain.validation import Limits
+from simsvc.settings_console import ConsoleSettings
+from simsvc.settings_sharing import Key, KeyId, SharingSettings, decode_key
 
 _DAY = 86400.0
 CONFIG_FILE = "SIMSVC_CONFIG"
+__all__ = ["CONFIG_FILE", "Key", "KeyId", "Settings", "Token", "decode_key"]
 
 
-def _is_key(value: SecretStr) -> SecretStr:
-    if len(decode_key(value)) != 32:
-        raise ValueError("must be 32 bytes in base64")
-    return value
-
-
-def decode_key(value: SecretStr) -> bytes:
-    """Return the bytes of a key given in base64."""
-    return base64.b64decode(value.get_secret_value(), validate=True)
-
-
-Key = Annotated[SecretStr, AfterValidator(_is_key)]
-# As long as the record has room for, and nothing that PostgreSQL cannot hold.
-KeyId = Annotated[str, Field(pattern=r"^[^\x00]{1,64}$")]
 _LONGEST_ID = 256
 
 
@@ -48,7 +35,7 @@ class Token(BaseModel):
     roles: frozenset[Role] = Field(min_length=1)
 
 
-class Settings(ConsoleSettings):
+class Settings(SharingSettings, ConsoleSettings):
     """The settings of a server. Times are in seconds, sizes in bytes of UTF-8."""
 
     model_config = SettingsConfigDict(

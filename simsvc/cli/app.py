@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simsvc.cli import queries, review
+from simsvc.cli import queries, review, sharing
 from simsvc.cli.audit import audit_app
 from simsvc.cli.generations import generations_app
 from simsvc.cli.operations import operations_app
@@ -21,9 +21,10 @@ for _query in (queries.search, queries.account, queries.check, queries.status):
     app.command()(_query)
 app.add_typer(queries.campaigns_app, name="campaigns")
 queries.campaigns_app.add_typer(review.review_app, name="review")
-for _decision in (review.merge, review.split):
+for _decision in (review.merge, review.split, sharing.export):
     queries.campaigns_app.command()(_decision)
 app.add_typer(audit_app, name="audit")
+app.add_typer(sharing.indicators_app, name="indicators")
 app.add_typer(references_app, name="reference-sets")
 app.add_typer(generations_app, name="generations")
 app.add_typer(operations_app, name="operations")

@@ -50,6 +50,14 @@ from simsvc.v1.insight_pb2 import (
 from simsvc.v1.reference_sets_pb2 import ReferenceSet, ReferenceSetKind
 from simsvc.v1.review_pb2 import AuditEntry, VerifyAuditLogResponse
 from simsvc.v1.search_pb2 import Account, SearchPromptsResponse, StoredPrompt, TextState
+from simsvc.v1.share_pb2 import (
+    ExportCampaignResponse,
+    ExportFormat,
+    Indicator,
+    IndicatorKind,
+    IndicatorMatch,
+    Tlp,
+)
 from simsvc.v1.types_pb2 import Outcome, Role
 
 __all__ = [
@@ -76,11 +84,16 @@ __all__ = [
     "Connection",
     "DismissalReason",
     "EdgeKind",
+    "ExportCampaignResponse",
+    "ExportFormat",
     "FieldViolation",
     "Generation",
     "GenerationState",
     "GetServerInfoResponse",
     "IndexOptions",
+    "Indicator",
+    "IndicatorKind",
+    "IndicatorMatch",
     "ItemError",
     "Observed",
     "ObservedPrompt",
@@ -101,6 +114,7 @@ __all__ = [
     "SimsvcRpcError",
     "StoredPrompt",
     "TextState",
+    "Tlp",
     "Verdict",
     "VerifyAuditLogResponse",
     "WatchCampaignsResponse",

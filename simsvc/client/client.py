@@ -15,6 +15,7 @@ from simsvc.client.generations import GenerationCalls
 from simsvc.client.insight import InsightCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.client.review import ReviewCalls
+from simsvc.client.share import ShareCalls
 from simsvc.v1 import (
     campaigns_pb2,
     campaigns_pb2_grpc,
@@ -30,7 +31,7 @@ from simsvc.v1 import (
 )
 
 
-class Client(GenerationCalls, ReviewCalls, InsightCalls):
+class Client(GenerationCalls, ReviewCalls, InsightCalls, ShareCalls):
     """Calls a simsvc server. May be used by many threads at once.
 
     Every method raises SimsvcRpcError if the call fails, and ValueError for arguments that cannot

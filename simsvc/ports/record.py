@@ -17,6 +17,7 @@ from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
 from simsvc.domain.trace import Trace
 from simsvc.ports.activity import ReadsActivity
 from simsvc.ports.embedder import Embedding
+from simsvc.ports.indicators import KeepsIndicators
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class ReplayBatch:
     vectors: npt.NDArray[np.float32]
 
 
-class Record(ReadsActivity, Protocol):
+class Record(ReadsActivity, KeepsIndicators, Protocol):
     """One writing thread, any number of reading ones. UnavailableError where it cannot write."""
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:

@@ -18,6 +18,7 @@ from simsvc.record.backend import backend_of
 from simsvc.record.campaigns import CampaignStore
 from simsvc.record.catalogue import SqlCatalogue, insert_generation, is_bare, serving_in
 from simsvc.record.engine import open_engine, opening, reading, writing
+from simsvc.record.indicators import IndicatorStore
 from simsvc.record.jobs import SqlJobs
 from simsvc.record.owners import OwnerStore
 from simsvc.record.prompts import PromptStore
@@ -30,7 +31,15 @@ class OtherGenerationError(SimsvcError):
     """The record answers with vectors of another model, which must not be compared with these."""
 
 
-class SqlRecord(OwnerStore, PromptStore, CampaignStore, ReferenceStore, SourceStore, ActivityStore):
+class SqlRecord(
+    OwnerStore,
+    PromptStore,
+    CampaignStore,
+    ReferenceStore,
+    SourceStore,
+    ActivityStore,
+    IndicatorStore,
+):
     """All parts of the record over one engine, as one generation sees them."""
 
     def __init__(self, engine: Engine, generation: Generation, codec: TextCodec) -> None:

@@ -256,3 +256,20 @@ audit = Table(
     Column("key_id", String(64), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
 )
+
+indicators = Table(
+    "indicators",
+    metadata,
+    Column("indicator_id", String(128), primary_key=True),
+    Column("kind", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("producer", Text, nullable=False),
+    Column("tlp", Integer, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=False),
+    Column("confidence", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sketch", LargeBinary, nullable=False),
+    Column("imported_at", BigInteger, nullable=False),
+)

@@ -17,6 +17,7 @@ from simsvc.v1 import (
     reindex_pb2,
     review_pb2,
     search_pb2,
+    share_pb2,
 )
 
 _INGEST = frozenset({Role.INGEST})
@@ -37,14 +38,26 @@ class Method:
     items: str = ""
 
 
-INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, REFERENCES, REINDEX, INFO = (
+INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, SHARE, REFERENCES, REINDEX, INFO = (
     f"simsvc.v1.{name}Service"
     for name in (
-        "Ingest", "Search", "Campaign", "Review", "Insight", "ReferenceSet", "Reindex", "Info",
+        "Ingest", "Search", "Campaign", "Review", "Insight", "Share", "ReferenceSet", "Reindex",
+        "Info",
     )
 )  # fmt: skip
 OPERATIONS = "google.longrunning.Operations"
-SERVICES = (INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, REFERENCES, REINDEX, INFO, OPERATIONS)
+SERVICES = (
+    INGEST,
+    SEARCH,
+    CAMPAIGNS,
+    REVIEW,
+    INSIGHT,
+    SHARE,
+    REFERENCES,
+    REINDEX,
+    INFO,
+    OPERATIONS,
+)
 
 METHODS = {
     f"/{INGEST}/ObservePrompt": Method(_INGEST, ingest_pb2.ObservePromptRequest),
@@ -77,6 +90,11 @@ METHODS = {
     f"/{INSIGHT}/GetCampaignFrames": Method(_READ, insight_pb2.GetCampaignFramesRequest),
     f"/{INSIGHT}/GetCampaignCoverage": Method(_READ, insight_pb2.GetCampaignCoverageRequest),
     f"/{INSIGHT}/GetAccountActivity": Method(_READ, insight_pb2.GetAccountActivityRequest),
+    f"/{SHARE}/ExportCampaign": Method(_REVIEW, share_pb2.ExportCampaignRequest),
+    f"/{SHARE}/ImportIndicators": Method(_CURATE, share_pb2.ImportIndicatorsRequest),
+    f"/{SHARE}/ListIndicators": Method(_OVERVIEW, share_pb2.ListIndicatorsRequest),
+    f"/{SHARE}/MatchIndicators": Method(_READ, share_pb2.MatchIndicatorsRequest),
+    f"/{SHARE}/DeleteIndicator": Method(_CURATE, share_pb2.DeleteIndicatorRequest),
     f"/{REFERENCES}/LoadReferenceSet": Method(_CURATE, reference_sets_pb2.LoadReferenceSetRequest),
     f"/{REFERENCES}/ListReferenceSets": Method(
         _OVERVIEW, reference_sets_pb2.ListReferenceSetsRequest

@@ -23,6 +23,7 @@ from simsvc.rpc.references import ReferenceSetServicer
 from simsvc.rpc.reindex import ReindexServicer
 from simsvc.rpc.review import ReviewServicer
 from simsvc.rpc.search import SearchServicer
+from simsvc.rpc.share import ShareServicer
 from simsvc.v1 import (
     campaigns_pb2_grpc,
     info_pb2_grpc,
@@ -32,6 +33,7 @@ from simsvc.v1 import (
     reindex_pb2_grpc,
     review_pb2_grpc,
     search_pb2_grpc,
+    share_pb2_grpc,
 )
 
 # The client's keepalive (simsvc.client) pings every 30 s, which this allows for.
@@ -64,6 +66,7 @@ class Servicers:
     campaigns: CampaignServicer
     reviews: ReviewServicer
     insight: InsightServicer
+    share: ShareServicer
     references: ReferenceSetServicer
     reindex: ReindexServicer
     operations: OperationsServicer
@@ -76,6 +79,7 @@ class Servicers:
         campaigns_pb2_grpc.add_CampaignServiceServicer_to_server(self.campaigns, server)
         review_pb2_grpc.add_ReviewServiceServicer_to_server(self.reviews, server)
         insight_pb2_grpc.add_InsightServiceServicer_to_server(self.insight, server)
+        share_pb2_grpc.add_ShareServiceServicer_to_server(self.share, server)
         reference_sets_pb2_grpc.add_ReferenceSetServiceServicer_to_server(self.references, server)
         reindex_pb2_grpc.add_ReindexServiceServicer_to_server(self.reindex, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self.operations, server)

@@ -13,6 +13,7 @@ from simsvc.domain.audit import UNKEYED, AuditEntry, AuditFilter, AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
+from simsvc.domain.sharing import Indicator
 from simsvc.ports.activity import ACTIVITY_DTYPE, Activity, CutPrompt
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
@@ -26,7 +27,7 @@ from simsvc.ports.record import (
     RecordedPrompt,
     ReplayBatch,
 )
-from simsvc.record.activity import payload_item
+from simsvc.record.activity import payload_item, thinned
 
 
 class _Names:
@@ -57,6 +58,7 @@ class MemoryRecord:
         self._events: list[CampaignEvent] = []
         self._references: dict[str, tuple[ReferenceKind, int, dict[bytes, ReferenceItem]]] = {}
         self.entries: list[AuditEntry] = []
+        self._indicators: dict[str, Indicator] = {}
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
         found = []
@@ -227,20 +229,28 @@ class MemoryRecord:
 
     def activity(self, accounts: Sequence[int], limit: int) -> Activity:
         mine = [p for p in self._prompts.values() if p.owner.account in accounts]
-        step = max(-(-len(mine) // limit), 1)
         rows = [
             (
                 p.outcome.seq, p.owner.account, p.observed_at, p.family, p.trace.frame,
                 p.family or payload_item(p.payload_hash),
             )
             for p in sorted(mine, key=lambda p: (p.observed_at, p.outcome.seq))
-            if p.outcome.seq % step == 0
         ]  # fmt: skip
-        return Activity(np.array(rows, ACTIVITY_DTYPE), len(mine))
+        return Activity(thinned(np.array(rows, ACTIVITY_DTYPE), limit), len(mine))
 
     def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:
         there = (self._prompts[s] for s in seqs if s in self._prompts)
         return {p.outcome.seq: CutPrompt(p.messages, p.cuts) for p in there}
+
+    def save_indicators(self, indicators: Sequence[Indicator]) -> None:
+        self._indicators.update({i.indicator_id: i for i in indicators})
+
+    def indicators(self) -> list[Indicator]:
+        found = self._indicators.values()
+        return sorted(found, key=lambda i: (-i.imported_at, i.indicator_id))
+
+    def delete_indicator(self, indicator_id: str) -> bool:
+        return self._indicators.pop(indicator_id, None) is not None
 
     def purge(self, before: int) -> int:
         old = [seq for seq, p in self._prompts.items() if p.observed_at < before]

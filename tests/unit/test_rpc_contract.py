@@ -22,11 +22,12 @@ from simsvc.v1 import (
     reindex_pb2,
     review_pb2,
     search_pb2,
+    share_pb2,
 )
 
 FILES = (
     ingest_pb2, search_pb2, campaigns_pb2, review_pb2, insight_pb2, reference_sets_pb2, reindex_pb2,
-    info_pb2,
+    info_pb2, share_pb2,
     operations_proto_pb2,
 )  # fmt: skip
 ERRORS = [

@@ -39,7 +39,7 @@ class Desk:
     ) -> None:
         self.keyring = keyring
         self.book = book
-        self.projector = Projector()
+        self.projector = Projector(readers)
         self._stages = stages
         self._writer = writer
         self._clock = clock
@@ -62,6 +62,14 @@ class Desk:
         """Run something on a reading thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
+    async def write(self, work: Callable[[], T]) -> T:
+        """Run something on the writing thread."""
+        return await self._writer.call(work)
+
+    def now(self) -> int:
+        """Return the time, in µs."""
+        return self._clock.now()
+
     async def permitted(self, work: Awaitable[T]) -> T:
         """Wait for something under a look-up's permit. OverloadedError if there is none."""
         try:
@@ -80,9 +88,9 @@ class Desk:
         wanted = set(first)
         return await self._writer.call(lambda: pool_of(stage.detector, wanted))
 
-    async def audit(self, who: Principal, action: str, subject: str) -> None:
+    async def audit(self, who: Principal, action: str, subject: str, campaign_id: str = "") -> None:
         """Write a look-up down."""
-        note = AuditNote(self._clock.now(), who.name, action, subject)
+        note = AuditNote(self._clock.now(), who.name, action, subject, campaign_id)
         await self._writer.call(lambda: self.stage.record.append_audit([note]))
 
     def names(self, accounts: Iterable[int]) -> Names:

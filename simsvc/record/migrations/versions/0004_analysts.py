@@ -59,7 +59,22 @@ def _create_deliveries() -> None:
 
 
 def _create_indicators() -> None:
-    """Filled by the part that shares."""
+    op.create_table(
+        "indicators",
+        sa.Column("indicator_id", sa.String(length=128), nullable=False),
+        sa.Column("kind", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("producer", sa.Text(), nullable=False),
+        sa.Column("tlp", sa.Integer(), nullable=False),
+        sa.Column("key_id", sa.String(length=64), nullable=False),
+        sa.Column("valid_from", sa.BigInteger(), nullable=False),
+        sa.Column("valid_until", sa.BigInteger(), nullable=False),
+        sa.Column("confidence", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sketch", sa.LargeBinary(), nullable=False),
+        sa.Column("imported_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("indicator_id", name=op.f("pk_indicators")),
+    )
 
 
 def downgrade() -> None:
@@ -70,7 +85,7 @@ def downgrade() -> None:
 
 
 def _drop_indicators() -> None:
-    """Filled by the part that shares."""
+    op.drop_table("indicators")
 
 
 def _drop_deliveries() -> None:

@@ -1,0 +1,161 @@
+"""Partners' indicators: kept, and looked for in own traffic."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from simsvc.core.access import Principal
+from simsvc.core.insight.desk import Desk
+from simsvc.core.lookup import Names
+from simsvc.core.sharing import whole_text
+from simsvc.core.stage import Stage
+from simsvc.domain.errors import InvalidError, NotFoundError, Violation
+from simsvc.domain.prompt import views_of
+from simsvc.domain.sharing import Indicator, IndicatorKind
+from simsvc.domain.sketch import frame_hashes, item_hash
+from simsvc.ports.record import RecordedPrompt
+
+_CHUNK = 1000
+# Part of a frame's sketch that a prompt must hold to be in the frame.
+_PART = 0.5
+_ACCOUNTS = 1000
+
+
+@dataclass(slots=True)
+class Match:
+    """Where an indicator was found: by account, the prompts and the largest part in one."""
+
+    indicator: Indicator
+    accounts: dict[int, tuple[int, float]] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
+
+    @property
+    def prompts(self) -> int:
+        """Prompts in which it was found."""
+        return sum(count for count, _ in self.accounts.values())
+
+    @property
+    def part(self) -> float:
+        """Return the largest part of a frame in one prompt, or of a data set in all of them."""
+        sketch = self.indicator.sketch
+        if self.indicator.kind is IndicatorKind.DATA_SET:
+            return len(self.held) / max(len(sketch.values), 1)
+        return max((best for _, best in self.accounts.values()), default=0.0)
+
+    def note(self, account: int, part: float) -> None:
+        """Count a prompt."""
+        count, best = self.accounts.get(account, (0, 0.0))
+        self.accounts[account] = (count + 1, max(best, part))
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What was found, of how many prompts; `campaigns` by indicator id."""
+
+    found: list[Match]
+    campaigns: Mapping[str, list[str]]
+    names: Names
+    looked_at: int
+    without_text: int
+
+
+class Indicators:
+    """The use case behind the calls about indicators; looks at the newest `prompts` prompts."""
+
+    def __init__(self, desk: Desk, keys: Mapping[str, bytes], prompts: int) -> None:
+        self._desk = desk
+        self._keys = dict(keys)
+        self._prompts = prompts
+
+    def knows(self, key_id: str) -> bool:
+        """Return whether a shared key is there to match with."""
+        return key_id in self._keys
+
+    async def take_in(self, who: Principal, indicators: Sequence[Indicator]) -> Matches:
+        """Keep indicators and look for them. InvalidError if there are none."""
+        if not indicators:
+            text = "holds no indicator that this server understands"
+            raise InvalidError([Violation("bundle", "NO_INDICATORS", text)])
+        desk = self._desk
+        now = desk.now()
+        stamped = [replace(i, imported_at=now) for i in indicators]
+        await desk.audit(who, "import", f"{len(stamped)} indicators")
+        await desk.write(lambda: desk.stage.record.save_indicators(stamped))
+        return await desk.permitted(desk.read(lambda: self._match(desk.stage, stamped)))
+
+    async def all(self) -> list[Indicator]:
+        """Return what partners have told, the newest first."""
+        return await self._desk.read(self._desk.stage.record.indicators)
+
+    async def match(self, who: Principal, ids: Sequence[str]) -> Matches:
+        """Look for indicators, all for no ids. NotFoundError for one that is not there."""
+        desk = self._desk
+        known = {i.indicator_id: i for i in await self.all()}
+        if not known.keys() >= set(ids):
+            raise NotFoundError("indicator")
+        await desk.audit(who, "match", ",".join(ids) or "all indicators")
+        chosen = [known[i] for i in ids] or list(known.values())
+        return await desk.permitted(desk.read(lambda: self._match(desk.stage, chosen)))
+
+    async def delete(self, who: Principal, indicator_id: str) -> None:
+        """Forget one. NotFoundError if it is not there."""
+        desk = self._desk
+        if not await desk.write(lambda: desk.stage.record.delete_indicator(indicator_id)):
+            raise NotFoundError("indicator")
+        await desk.audit(who, "forget", indicator_id)
+
+    def _match(self, stage: Stage, indicators: Sequence[Indicator]) -> Matches:
+        now = self._desk.now()
+        usable = [i for i in indicators if i.holds(now) and i.key_id in self._keys]
+        matches = [Match(i) for i in usable]
+        looked_at = without = 0
+        for prompt in self._newest(stage) if matches else ():
+            looked_at += 1
+            if prompt.messages is None:
+                without += 1
+                continue
+            self._hold_against(prompt, matches)
+        found = [match for match in matches if match.accounts]
+        accounts = {a for match in found for a in match.accounts}
+        campaigns = {m.indicator.indicator_id: self._campaigns(m) for m in found}
+        return Matches(found, campaigns, self._desk.names(accounts), looked_at, without)
+
+    def _newest(self, stage: Stage) -> Iterator[RecordedPrompt]:
+        last = stage.record.last_seq()
+        first = max(last - self._prompts, 0)
+        for end in range(last, first, -_CHUNK):
+            yield from stage.record.prompts(range(max(end - _CHUNK, first) + 1, end + 1)).values()
+
+    def _hold_against(self, prompt: RecordedPrompt, matches: Sequence[Match]) -> None:
+        messages = prompt.messages or ()
+        for key_id, mine in _by_key(matches).items():
+            key = self._keys[key_id]
+            hashes = frame_hashes(whole_text(messages), key)
+            item = item_hash(views_of(messages).payload, key)
+            for match in mine:
+                if match.indicator.kind is IndicatorKind.DATA_SET:
+                    if item in match.indicator.sketch.values:
+                        match.held.add(item)
+                        match.note(prompt.owner.account, 1.0)
+                else:
+                    part = match.indicator.sketch.part_in(hashes)
+                    if part >= _PART:
+                        match.note(prompt.owner.account, part)
+
+    def _campaigns(self, match: Match) -> list[str]:
+        counts: defaultdict[str, int] = defaultdict(int)
+        surest = sorted(match.accounts, key=lambda a: -match.accounts[a][0])[:_ACCOUNTS]
+        for account in surest:
+            for campaign_id in self._desk.book.of_account(account):
+                counts[campaign_id] += 1
+        named = [campaign_id for campaign_id, count in counts.items() if count > 1]
+        return sorted(named, key=lambda campaign_id: (-counts[campaign_id], campaign_id))
+
+
+def _by_key(matches: Sequence[Match]) -> dict[str, list[Match]]:
+    grouped: defaultdict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        grouped[match.indicator.key_id].append(match)
+    return dict(grouped)

@@ -1,0 +1,177 @@
+"""Telling others of campaigns, without names or prompts."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsvc.core.access import Principal
+from simsvc.core.insight.campaigns import attributed
+from simsvc.core.insight.desk import Desk
+from simsvc.core.stage import Stage
+from simsvc.domain.campaign import Campaign, Member
+from simsvc.domain.errors import NotNowError
+from simsvc.domain.prompt import Message, views_of
+from simsvc.domain.pseudonyms import pseudonym
+from simsvc.domain.reference import ReferenceKind
+from simsvc.domain.review import Verdict
+from simsvc.domain.sharing import (
+    IndicatorKind,
+    SharedCase,
+    SharedClaim,
+    SharedMember,
+    SharedSketch,
+)
+from simsvc.domain.sketch import LEAST, frame_hashes, item_hash, sketch_of
+
+_DAY = 86_400_000_000
+_PROMPTS = 20_000
+_FRAMES = 8
+# Prompts of different accounts that a frame's sketch is made of, and the share that has its words.
+_READ = 200
+_COMMON = 0.2
+# Share of a frame's words in those told before, from which it is not told again.
+_TOLD = 0.5
+# Share of a campaign's prompts that are items of a reference set for it to be told.
+_HARVEST = 0.05
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRule:
+    """Keys shared with partners by id, the one to tell with, and the least accounts of anything."""
+
+    keys: Mapping[str, bytes]
+    active: str
+    k: int
+
+
+class Sharing:
+    """The use case behind an export. `desk` reads."""
+
+    def __init__(self, desk: Desk, rule: ShareRule) -> None:
+        self._desk = desk
+        self._rule = rule
+
+    async def case(self, who: Principal, campaign_id: str, how: str) -> SharedCase:
+        """Return a campaign as others may see it; written down, `how` it leaves the house.
+
+        NotNowError where no key is shared, or too few accounts are in it to be told of.
+        """
+        if not self._rule.active:
+            text = "set sharing_keys and sharing_key_id, which a partner has too"
+            raise NotNowError("NO_SHARING_KEY", text)
+        campaign = self._desk.campaign(campaign_id)
+        if campaign.extent.accounts < self._rule.k:
+            text = f"fewer than {self._rule.k} accounts: telling of them would tell who they are"
+            raise NotNowError("TOO_FEW_ACCOUNTS", text)
+        await self._desk.audit(who, "export", f"{campaign_id} {how}", campaign_id)
+        work = self._desk.read(lambda: self._case(self._desk.stage, campaign))
+        return await self._desk.permitted(work)
+
+    def _case(self, stage: Stage, campaign: Campaign) -> SharedCase:
+        extent = campaign.extent
+        return SharedCase(
+            name=f"campaign-{self._named('campaign', campaign.campaign_id.encode()).hex()[:12]}",
+            key_id=self._rule.active,
+            first_day=extent.first_seen // _DAY * _DAY,
+            last_day=extent.last_seen // _DAY * _DAY,
+            accounts=extent.accounts,
+            actors=extent.actors,
+            prompts=extent.prompts,
+            confidence=campaign.confidence,
+            tactics=campaign.tactics,
+            claims=tuple(
+                SharedClaim(e.signal, e.description, e.value, e.expected, e.log_p)
+                for e in campaign.evidence
+            ),
+            coverage=campaign.coverage,
+            members=self._members(stage, campaign),
+            sketches=tuple(self._sketches(stage, campaign)),
+            confirmed=campaign.review.verdict is Verdict.CONFIRMED,
+        )
+
+    @property
+    def _key(self) -> bytes:
+        return self._rule.keys[self._rule.active]
+
+    def _named(self, kind: str, value: bytes) -> bytes:
+        """Return what stands for something of this house under the shared key (16 bytes)."""
+        message = b"name\0" + kind.encode() + b"\0" + value
+        return hmac.digest(self._key, message, hashlib.sha256)[:16]
+
+    def _members(self, stage: Stage, campaign: Campaign) -> tuple[SharedMember, ...]:
+        names = stage.record.account_names(sorted(campaign.members))
+
+        def shared(member: Member) -> SharedMember:
+            held = names.get(member.account)
+            name = self._named("account", held.hash if held else str(member.account).encode())
+            rounded = 1 << (max(member.prompts, 1) - 1).bit_length()
+            return SharedMember(pseudonym("acct", name), round(member.probability, 2), rounded)
+
+        found = [shared(member) for member in campaign.members.values()]
+        return tuple(sorted(found, key=lambda m: (-m.probability, m.account)))
+
+    def _sketches(self, stage: Stage, campaign: Campaign) -> list[SharedSketch]:
+        rows = stage.record.activity(sorted(campaign.members), _PROMPTS).rows
+        rows = rows[attributed(campaign, rows)]
+        found: list[SharedSketch] = []
+        known: set[int] = set()
+        frames, counts = np.unique(rows["frame"], return_counts=True)
+        for i in np.argsort(-counts, kind="stable")[:_FRAMES].tolist():
+            mine = rows[rows["frame"] == frames[i]]
+            _, first = np.unique(mine["account"], return_index=True)
+            texts = _texts(stage, mine["seq"][first[:_READ]].tolist())
+            common = self._common(texts)
+            told = common & known
+            known |= common
+            # The first prompts in a frame have no name for it yet: their words are told already.
+            if len(common) >= LEAST and len(told) < _TOLD * len(common):
+                sketch = sketch_of(common)
+                found.append(SharedSketch(IndicatorKind.FRAME, sketch, len(first), int(counts[i])))
+        _, first = np.unique(rows["item"], return_index=True)
+        asked = _texts(stage, rows["seq"][np.sort(first)[:_READ]].tolist())
+        return found + self._data_sets(stage, asked, len(np.unique(rows["account"])))
+
+    def _common(self, texts: list[tuple[Message, ...]]) -> set[int]:
+        """Return hashes of the words that prompts of different accounts have in common."""
+        used: Counter[int] = Counter()
+        for messages in texts:
+            used.update(set(frame_hashes(whole_text(messages), self._key).tolist()))
+        least = max(self._rule.k, _COMMON * len(texts))
+        return {value for value, count in used.items() if count >= least}
+
+    def _data_sets(
+        self, stage: Stage, asked: list[tuple[Message, ...]], accounts: int
+    ) -> list[SharedSketch]:
+        """Sketch the reference sets that a campaign harvests: their items, not its prompts."""
+        payloads = {item_hash(views_of(messages).payload, self._key) for messages in asked}
+        found = []
+        for held in stage.record.reference_sets():
+            if held.kind is not ReferenceKind.DATA_SET or accounts < self._rule.k:
+                continue
+            texts = stage.record.reference_texts(held.name).values()
+            items = {item_hash(text, self._key) for text in texts if text is not None}
+            if payloads and len(payloads & items) >= _HARVEST * len(payloads):
+                kind, size = IndicatorKind.DATA_SET, len(items)
+                found.append(SharedSketch(kind, sketch_of(items), accounts, size))
+        return found
+
+
+def whole_text(messages: tuple[Message, ...]) -> str:
+    """Return what a frame may lie in: instructions, and the user's last turn."""
+    views = views_of(messages)
+    return f"{views.frame}\n{views.payload}"
+
+
+def _texts(stage: Stage, seqs: list[int]) -> list[tuple[Message, ...]]:
+    found = []
+    for start in range(0, len(seqs), _CHUNK):
+        prompts = stage.record.prompts(seqs[start : start + _CHUNK])
+        found += [p.messages for p in prompts.values() if p.messages is not None]
+    return found

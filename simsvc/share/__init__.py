@@ -1,0 +1,1 @@
+"""How campaigns leave the house, and how partners' reports come in."""

@@ -1,0 +1,101 @@
+"""A partner's STIX bundle: what of it this server can look for."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import stix2
+from stix2.exceptions import STIXError
+
+from simsvc.domain.errors import InvalidError, Violation
+from simsvc.domain.sharing import Indicator, IndicatorKind
+from simsvc.domain.sketch import LEAST, SIZE, Sketch
+from simsvc.share.inert import visible
+from simsvc.share.stix import PATTERN_TYPE, PATTERN_VERSION
+from simsvc.share.tlp import strictest
+
+_MICRO = 1_000_000
+_NAME = 200
+_MOST = 1000
+_HASH = re.compile(r"[0-9a-f]{16}")
+_KINDS = {kind.name.lower(): kind for kind in IndicatorKind}
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The indicators of a bundle, and how many of its objects are something else."""
+
+    indicators: tuple[Indicator, ...]
+    passed_over: int
+
+
+def read_bundle(content: bytes) -> Bundle:
+    """Read a STIX 2.1 bundle. InvalidError naming `bundle` if it is none."""
+    try:
+        parsed = stix2.parse(content.decode("utf-8"), allow_custom=True, version="2.1")
+    except (STIXError, UnicodeDecodeError, json.JSONDecodeError, TypeError, ValueError) as error:
+        # The library's own message may hold whatever is in the bundle.
+        raise _wrong("NOT_STIX", "is no STIX 2.1 bundle") from error
+    if not isinstance(parsed, stix2.Bundle):
+        raise _wrong("NOT_A_BUNDLE", "is a STIX object, but no bundle")
+    objects = list(parsed.get("objects", []))
+    names = {o.id: o.name for o in objects if isinstance(o, stix2.Identity)}
+    found = [o for o in objects if isinstance(o, stix2.Indicator)]
+    ours = [o for o in found if (o.pattern_type, o.get("pattern_version")) == _OURS]
+    if len(ours) > _MOST:
+        raise _wrong("TOO_MANY", f"holds more than {_MOST} indicators")
+    indicators = tuple(_indicator(o, names) for o in ours if not o.get("revoked", False))
+    return Bundle(indicators, len(objects) - len(indicators))
+
+
+_OURS = (PATTERN_TYPE, PATTERN_VERSION)
+
+
+def _indicator(made: Any, names: dict[str, str]) -> Indicator:
+    kind, key_id, sketch = _sketch(made.id, made.pattern)
+    until = made.get("valid_until")
+    return Indicator(
+        indicator_id=made.id,
+        kind=kind,
+        name=visible(str(made.get("name", "")))[:_NAME],
+        producer=visible(names.get(made.get("created_by_ref", ""), ""))[:_NAME],
+        tlp=strictest([str(ref) for ref in made.get("object_marking_refs", [])]),
+        key_id=key_id,
+        valid_from=_micros(made.valid_from),
+        valid_until=_micros(until) if until else 0,
+        confidence=int(made.get("confidence", 0)),
+        sketch=sketch,
+        imported_at=0,
+    )
+
+
+def _sketch(name: str, pattern: str) -> tuple[IndicatorKind, str, Sketch]:
+    try:
+        said = json.loads(pattern)
+        kind, key_id = _KINDS[said["kind"]], said["key_id"]
+        size, values = said["size"], said["values"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise _wrong("BAD_PATTERN", f"{name}: the pattern is no sketch") from error
+    whole = (
+        isinstance(key_id, str)
+        and 0 < len(key_id) <= 64
+        and isinstance(size, int)
+        and isinstance(values, list)
+        and LEAST <= len(values) <= min(size, SIZE)
+        and all(isinstance(v, str) and _HASH.fullmatch(v) for v in values)
+    )
+    if not whole:
+        raise _wrong("BAD_PATTERN", f"{name}: the sketch is not whole")
+    return kind, key_id, Sketch(tuple(sorted({int(v, 16) for v in values})), size)
+
+
+def _micros(time: datetime) -> int:
+    return int(time.timestamp() * _MICRO)
+
+
+def _wrong(reason: str, description: str) -> InvalidError:
+    return InvalidError([Violation("bundle", reason, description)])

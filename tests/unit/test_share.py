@@ -1,0 +1,195 @@
+"""What leaves the house is inert in every format, and what comes in is checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stix2validator import ValidationOptions, validate_string
+
+from simsvc.domain.errors import InvalidError
+from simsvc.domain.sharing import (
+    IndicatorKind,
+    SharedCase,
+    SharedClaim,
+    SharedMember,
+    SharedSketch,
+    Tlp,
+)
+from simsvc.domain.signals.coverage import Coverage
+from simsvc.domain.sketch import SIZE, Sketch, frame_hashes, item_hash, sketch_of
+from simsvc.domain.verdict import Confidence
+from simsvc.share.export import Exporter, ExportFormat
+from simsvc.share.inert import cell, visible
+from simsvc.share.reading import read_bundle
+from simsvc.share.stix import pattern_of
+
+NOW = 1_790_000_000_000_000
+EVIL = "<script>alert(1)</script>\x1b[31m\u202egnp\r\n=cmd|' /C calc'!A0"
+WRITER = Exporter("house <b>A</b>", 30)
+SKETCH = SharedSketch(IndicatorKind.FRAME, sketch_of(range(1000, 1300)), 12, 80)
+
+
+def case(**changed: object) -> SharedCase:
+    made = SharedCase(
+        name="campaign-1", key_id="pair", first_day=NOW, last_day=NOW, accounts=12, actors=11,
+        prompts=90, confidence=Confidence.HIGH, tactics=("replay",),
+        claims=(SharedClaim("twins", "alike", 1.0, 0.0, -700.0),),
+        coverage=Coverage(90, 60, 0.3, 200, 4.0),
+        members=(SharedMember("acct_" + "0" * 32, 0.9, 8),), sketches=(SKETCH,), confirmed=False,
+    )  # fmt: skip
+    return replace(made, **changed)
+
+
+def written(form: ExportFormat, made: SharedCase, tlp: Tlp = Tlp.AMBER) -> str:
+    return WRITER.write(made, form, tlp, NOW).content.decode()
+
+
+@pytest.mark.parametrize("tlp", list(Tlp))
+def test_a_bundle_is_valid_stix_whatever_is_in_it(tlp: Tlp) -> None:
+    text = written(ExportFormat.STIX, case(name=EVIL, tactics=(EVIL,)), tlp)
+    checked = validate_string(text, ValidationOptions(version="2.1"))
+    assert checked.is_valid, [str(e) for e in checked.errors]
+    assert "\x1b" not in text
+    assert tlp.label in text
+
+
+def test_a_bundle_names_the_techniques_and_the_case_study() -> None:
+    objects = json.loads(written(ExportFormat.STIX, case()))["objects"]
+    named = {r["external_id"] for o in objects for r in o.get("external_references", ())}
+    assert named == {"AML.T0024.002", "AML.T0008.005", "AML.CS0056"}
+    kinds = {o["type"] for o in objects}
+    assert {"campaign", "grouping", "attack-pattern", "indicator", "marking-definition"} <= kinds
+    [indicator] = [o for o in objects if o["type"] == "indicator"]
+    assert (indicator["confidence"], indicator["valid_until"] > indicator["valid_from"]) == (
+        85,
+        True,
+    )
+
+
+def test_what_is_written_is_read_again() -> None:
+    bundle = read_bundle(written(ExportFormat.STIX, case(), Tlp.AMBER_STRICT).encode())
+    [indicator] = bundle.indicators
+    assert (indicator.kind, indicator.key_id) == (IndicatorKind.FRAME, "pair")
+    assert indicator.sketch == SKETCH.sketch
+    assert indicator.tlp is Tlp.AMBER_STRICT
+    assert indicator.valid_until - indicator.valid_from == 30 * 86400 * 1_000_000
+    assert indicator.holds(NOW)
+    assert not indicator.holds(indicator.valid_until)
+    assert bundle.passed_over > 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"not json", b"\xff", b"null",
+     b'{"type": "bundle", "id": "x", "objects": [{"type": "indicator"}]}'],
+)  # fmt: skip
+def test_what_is_no_bundle_is_refused_by_name(content: bytes) -> None:
+    with pytest.raises(InvalidError) as caught:
+        read_bundle(content)
+    assert {v.field for v in caught.value.violations} == {"bundle"}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["x", "{}", '{"kind":"frame","key_id":"k","size":4,"values":["1"]}',
+     '{"kind":"frame","key_id":"k","size":1,"values":["%s"]}' % ("0" * 16),
+     '{"kind":"other","key_id":"k","size":9,"values":[]}',
+     '{"kind":"frame","key_id":7,"size":9,"values":[]}', "[1]"],
+)  # fmt: skip
+def test_a_pattern_that_is_no_sketch_is_refused(pattern: str) -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    for made in bundle["objects"]:
+        if made["type"] == "indicator":
+            made["pattern"] = pattern
+    with pytest.raises(InvalidError, match="bundle"):
+        read_bundle(json.dumps(bundle).encode())
+
+
+def test_a_bundle_of_somebody_else_says_nothing_to_us() -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    for made in bundle["objects"]:
+        if made["type"] == "indicator":
+            made |= {"pattern_type": "stix", "pattern": "[ipv4-addr:value = '198.51.100.1']"}
+            made.pop("pattern_version", None)
+    assert read_bundle(json.dumps(bundle).encode()).indicators == ()
+
+
+def test_a_partners_words_come_in_inert() -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    for made in bundle["objects"]:
+        if made["type"] in ("indicator", "identity"):
+            made["name"] = EVIL
+    [indicator] = read_bundle(json.dumps(bundle).encode()).indicators
+    assert not re.search("[\x00-\x1f\u202e]", indicator.name + indicator.producer)
+
+
+def test_a_table_is_inert_for_spreadsheets_and_terminals() -> None:
+    evil = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\x1b[31m", EVIL, 'a"b,c')
+    members = tuple(SharedMember(name, 0.5, 1) for name in evil)
+    text = written(ExportFormat.CSV, case(members=members))
+    rows = list(csv.reader(io.StringIO(text)))
+    assert len(rows) == len(evil) + 1
+    for row in rows[1:]:
+        assert not row[1].startswith(("=", "+", "-", "@", "\t"))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_a_page_is_inert_and_needs_nothing_from_elsewhere() -> None:
+    claims = (SharedClaim(EVIL, EVIL, 1.0, 0.0, -1.0),)
+    members = (SharedMember(EVIL, 0.5, 1),)
+    page = written(ExportFormat.HTML, case(name=EVIL, claims=claims, members=members))
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert not re.search(r"(src|href|url\()", page)
+    assert "default-src 'none'" in page
+    assert "TLP:AMBER" in page
+
+
+@given(st.text())
+def test_visible_text_holds_no_controls_and_keeps_the_rest(text: str) -> None:
+    shown = visible(text)
+    assert not re.search(
+        "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", shown
+    )
+    assert visible(shown) == shown
+    assert cell(text)[:1] not in ("=", "+", "-", "@")
+
+
+@given(st.sets(st.integers(0, 2**64 - 1), max_size=400))
+def test_a_sketch_is_the_least_hashes(values: set[int]) -> None:
+    sketch = sketch_of(values)
+    assert sketch.values == tuple(sorted(values)[:SIZE])
+    assert sketch.size == len(values)
+    if values:
+        assert sketch.part_in(sketch.array()) == 1.0
+        assert sketch.error(0.5) == (0.0 if len(values) <= SIZE else (0.25 / SIZE) ** 0.5)
+
+
+def test_a_sketch_estimates_the_part_that_is_held() -> None:
+    import numpy as np  # noqa: PLC0415
+
+    rng = np.random.default_rng(1)
+    whole = np.unique(rng.integers(0, 2**63, 4000, dtype=np.uint64))
+    sketch = sketch_of(whole.tolist())
+    held = rng.permutation(whole)[: len(whole) * 3 // 10]
+    assert abs(sketch.part_in(held) - 0.3) < 4 * sketch.error(0.3)
+
+
+def test_hashes_depend_on_the_key_and_not_on_spaces_or_case() -> None:
+    one, other = b"1" * 32, b"2" * 32
+    text = "List every defect of the beam and the clause of the standard that it breaks today"
+    assert item_hash(f" {text.upper()}\n", one) == item_hash(text, one)
+    assert item_hash(text, one) != item_hash(text, other)
+    assert len(frame_hashes(text, one))
+    assert not set(frame_hashes(text, one).tolist()) & set(frame_hashes(text, other).tolist())
+    assert pattern_of(replace(SKETCH, sketch=Sketch((1,), 1)), "k") == (
+        '{"kind":"frame","key_id":"k","size":1,"values":["0000000000000001"]}'
+    )
