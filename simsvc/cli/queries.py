@@ -20,6 +20,7 @@ from simsvc.cli.connect import (
     TokenOption,
     connected,
 )
+from simsvc.cli.insights import activity_rows, frames_panel, twins_table
 from simsvc.cli.show import (
     campaign_panel,
     campaigns_table,
@@ -79,21 +80,25 @@ def account(
     ca: CaOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what is known of one account."""
+    """Show what is known of one account: volume, breadth, frames, twins, campaigns."""
     with connected(address, token, ca) as client:
         found = client.get_account(account_id)
+        activity = client.account_activity(account_id)
         recent = [] if json else [client.get_prompt(i) for i in found.recent_prompt_ids[:_EXAMPLES]]
     if json:
         _print_json(found)
+        _print_json(activity)
         return
     table = Table(title=f"Account {found.account}", title_justify="left", show_header=False)
     table.add_row("prompts", f"{found.prompts} ({found.distinct_payloads} distinct)")
     table.add_row("first, last", f"{when(found.first_observed_at)}, {when(found.last_observed_at)}")
     table.add_row("organisations", ", ".join(short(o) for o in found.organizations) or "-")
     table.add_row("campaigns", ", ".join(found.campaign_ids) or "-")
+    for name, text in activity_rows(activity):
+        table.add_row(name, text)
     for prompt in recent:
         table.add_row(f"prompt {prompt.prompt_id}", payload(prompt))
-    console().print(table)
+    console().print(table, *([twins_table(activity)] if activity.twins else []))
 
 
 def check(
@@ -172,14 +177,15 @@ def show_campaign(
     ca: CaOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show a campaign: evidence, typical prompts, accounts."""
+    """Show a campaign: evidence for and against, typical prompts, frames, accounts."""
     with connected(address, token, ca) as client:
         campaign = client.get_campaign(campaign_id)
-        examples = [] if json else typical_prompts(client, campaign.representative_prompt_ids)
-    if json:
-        _print_json(campaign)
-    else:
-        console().print(campaign_panel(campaign, examples))
+        if json:
+            _print_json(campaign)
+            return
+        examples = typical_prompts(client, campaign.representative_prompt_ids)
+        frames = client.campaign_frames(campaign_id)
+    console().print(campaign_panel(campaign, examples, frames_panel(frames)))
 
 
 @campaigns_app.command("watch")
