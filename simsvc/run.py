@@ -10,6 +10,7 @@ from typing import Any
 import prometheus_client
 
 from simsvc import __version__
+from simsvc.companion import ConsoleProcess
 from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
 from simsvc.core.indicators import Indicators
@@ -106,10 +107,14 @@ async def _serve(settings: Settings) -> None:
         finish_sealing=service.staging.finish_sealing,
         close=service.close,
     )
-    host = settings.listen.rpartition(":")[0]
+    address = f"{settings.listen.rpartition(':')[0]}:{port}"
+    beside = ConsoleProcess(settings, address)
+    if settings.console_listen:
+        beside.start()
     try:
-        await serve_until_signalled(parts, f"{host}:{port}", settings.drain)
+        await serve_until_signalled(parts, address, settings.drain)
     finally:
+        await asyncio.to_thread(beside.stop)
         end_tracing()
 
 
