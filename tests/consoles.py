@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -161,7 +162,9 @@ def config(folder: Path) -> Path:
         f'[[tokens]]\nname = "{r}"\nsha256 = "{token_hash(TOKENS[r])}"\nroles = ["{r}"]'
         for r in ROLES
     )
-    path.write_text("\n".join(tables))
+    key = base64.b64encode(b"\1" * 32).decode()
+    sharing = f'sharing_key_id = "shared"\nsharing_keys = {{ shared = "{key}" }}\n'
+    path.write_text(sharing + "\n".join(tables))
     return path
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from simsvc.client import AuditEntry, Campaign, CampaignMember, SimsvcRpcError
 from simsvc.console import words
@@ -47,6 +48,23 @@ async def members(
     campaign = await session.client.get_campaign(campaign_id)
     return render.answer(
         request, "_members.html", campaign=campaign, **_members(campaign, q, max(page, 1))
+    )
+
+
+@router.get("/export")
+async def export(
+    campaign_id: str,
+    session: Reader,
+    format: Literal["stix", "csv", "html"] = "stix",
+    tlp: Literal["clear", "green", "amber", "amber_strict", "red"] = "amber",
+) -> Response:
+    """Return a campaign as a file for others; the server logs it."""
+    found = await session.client.export_campaign(campaign_id, format, tlp)
+    name = re.sub(r"[^\w.-]", "_", found.file_name, flags=re.ASCII)
+    return Response(
+        found.content,
+        media_type=found.media_type,
+        headers={"content-disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -34,11 +34,11 @@ _STATUS = {
     grpc.StatusCode.DEADLINE_EXCEEDED: (503, "The server did not answer in time"),
 }
 _ADVICE = {
-    403: "Ask whoever runs the server for a token with that role.",
-    409: "Nothing was changed. Look at how things stand now, then decide again.",
-    429: "Try again in a moment.",
-    501: "It will be here once the server is updated.",
-    503: "The console goes on by itself as soon as the server answers.",
+    grpc.StatusCode.PERMISSION_DENIED: "Ask whoever runs the server for a token with that role.",
+    grpc.StatusCode.ABORTED: "Nothing was changed. Look at how things stand now, then decide again.",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "Try again in a moment.",
+    grpc.StatusCode.UNIMPLEMENTED: "It will be here once the server is updated.",
+    grpc.StatusCode.UNAVAILABLE: "The console goes on by itself as soon as the server answers.",
 }
 
 
@@ -76,7 +76,7 @@ async def _refused(request: Request, error: Exception) -> Response:
         await sessions_of(request).close(request.cookies.get(cookie_name(request), ""))
         return await _sign_in(request, error)
     status, title, said = explained(error)
-    return _page(request, status, title, said)
+    return _page(request, status, title, said, _ADVICE.get(error.code, ""))
 
 
 async def _foreign(request: Request, _: Exception) -> Response:
@@ -96,12 +96,12 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return _page(request, 400, "Something is wrong with the request", said)
 
 
-def _page(request: Request, status: int, title: str, said: str) -> Response:
+def _page(request: Request, status: int, title: str, said: str, advice: str = "") -> Response:
     if _is_data(request):
         return JSONResponse({"message": f"{title}: {said}"}, status)
     campaign = request.path_params.get("campaign_id", "")
     template = "_problem.html" if wants_part(request) else "problem.html"
-    values = {"title": title, "said": said, "advice": _ADVICE.get(status, "")}
+    values = {"title": title, "said": said, "advice": advice}
     return pages_of(request).answer(
         request, template, status, code=status, campaign_id=campaign, **values
     )

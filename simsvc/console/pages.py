@@ -22,8 +22,8 @@ SECURE_COOKIE = "__Host-simsvc_console"
 _FILTERS = {
     name: getattr(words, name)
     for name in (
-        "basis", "clock", "confidence", "dismissal", "hidden", "many", "number", "odds", "payload",
-        "plain", "role", "share", "short", "span", "state", "verdict", "when",
+        "basis", "changes", "clock", "confidence", "dismissal", "hidden", "many", "number",
+        "odds", "payload", "plain", "role", "share", "short", "span", "state", "verdict", "when",
     )
 }  # fmt: skip
 

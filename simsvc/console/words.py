@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from markupsafe import Markup
 
 from simsvc.client import (
+    AuditEntry,
     Campaign,
     CampaignChange,
     CampaignState,
@@ -161,6 +163,16 @@ def role(value: Role.ValueType) -> str:
     return _word(Role.Name(value), "ROLE_")
 
 
+def changes(entry: AuditEntry) -> list[str]:
+    """Return what an entry of the audit log changed, as "what: before → after"."""
+    before, after = _values(entry.before), _values(entry.after)
+    return [
+        f"{plain(key)}: {_shown(before.get(key))} → {_shown(after.get(key))}"
+        for key in dict.fromkeys((*before, *after))
+        if before.get(key) != after.get(key)
+    ]
+
+
 def millis(stamp: Timestamp) -> int:
     """Return a time in milliseconds since the epoch, as charts take it."""
     return stamp.seconds * 1000 + stamp.nanos // 1_000_000
@@ -169,6 +181,21 @@ def millis(stamp: Timestamp) -> int:
 def clock(moment: datetime | None) -> str:
     """Return a time to the minute, UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if moment else "–"
+
+
+def _values(text: str) -> dict[str, object]:
+    values: dict[str, object] = json.loads(text) if text else {}
+    return values
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None | "" | []:
+            return "–"
+        case list():
+            return ", ".join(short(str(item)) for item in value)
+        case _:
+            return plain(str(value).lower()) if isinstance(value, bool) else str(value)
 
 
 def _word(name: str, prefix: str) -> str:

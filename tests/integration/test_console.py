@@ -237,3 +237,17 @@ def test_no_secret_is_logged(place: Place) -> None:
     log = place.console.log + place.server.raw_log
     assert "nobody else has written" not in log
     assert not [role for role, token in TOKENS.items() if token in log]
+
+
+def test_a_reviewer_takes_a_campaign_away_as_a_file(place: Place) -> None:
+    page = f"/campaigns/{place.campaign().campaign_id}"
+    reviewer, analyst = place.visitor("reviewer"), place.visitor("analyst")
+    bundle = reviewer.get(f"{page}/export?format=stix&tlp=green")
+    assert bundle.status == 200, bundle.text
+    assert bundle.headers["content-disposition"].startswith('attachment; filename="')
+    assert '"type": "bundle"' in bundle.text.replace('"type":"bundle"', '"type": "bundle"')
+    assert reviewer.get(f"{page}/export?format=html").status == 200
+    assert "garden chair" not in bundle.text
+    assert reviewer.get(f"{page}/export?format=exe").status == 400
+    assert analyst.get(f"{page}/export").status == 403
+    assert f"{page}/export" not in analyst.get(page).text
