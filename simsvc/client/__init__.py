@@ -25,6 +25,7 @@ from simsvc.client.operations import (
     ShadowReport,
 )
 from simsvc.client.prompts import ObservedPrompt, clean_text
+from simsvc.v1.alerts_pb2 import Delivery, DeliveryState, Webhook
 from simsvc.v1.campaigns_pb2 import (
     AccountCheck,
     Campaign,
@@ -82,6 +83,8 @@ __all__ = [
     "Client",
     "Confidence",
     "Connection",
+    "Delivery",
+    "DeliveryState",
     "DismissalReason",
     "EdgeKind",
     "ExportCampaignResponse",
@@ -118,5 +121,6 @@ __all__ = [
     "Verdict",
     "VerifyAuditLogResponse",
     "WatchCampaignsResponse",
+    "Webhook",
     "clean_text",
 ]
