@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from simsvc.client import SearchArgs, SearchPromptsResponse
@@ -71,15 +71,11 @@ async def prompt_page(
     return render.answer(request, template, prompt=prompt)
 
 
-@router.get("/accounts")
-async def find_account(
-    request: Request,
-    session: Reader,
-    render: Render,
-    id: str = "",
-) -> HTMLResponse:
-    """Show an account by its raw id or its pseudonym."""
-    return await account_page(request, id.strip(), session, render)
+@router.post("/accounts")
+async def find_account(session: Writer, id: Text = "") -> RedirectResponse:
+    """Go to an account by its raw id or its pseudonym. Posted, so that no address holds the id."""
+    found = await session.client.get_account(id.strip())
+    return RedirectResponse(f"/accounts/{found.account}", 303)
 
 
 @router.get("/accounts/{account_id:path}/activity")

@@ -68,6 +68,8 @@ class Shield:
         host = headers.get("host", "")
         if self._local and _name(host) not in _LOCAL_NAMES:
             return 421, "This console answers to localhost only."
+        if "transfer-encoding" in headers:
+            return 411, "Say beforehand how long the request is."
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _LARGEST_BODY:
             return 413, "That is too much for one request."

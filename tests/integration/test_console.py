@@ -211,6 +211,19 @@ def test_members_are_searched_and_charts_have_their_numbers(place: Place) -> Non
     assert str(ACCOUNTS) in visitor.get(page).text
 
 
+def test_an_account_is_found_by_its_raw_id(place: Place) -> None:
+    answer = place.visitor("analyst").post("/accounts", {"id": "account-3"})
+    assert answer.status == 303
+    assert answer.headers["location"].startswith("/accounts/acct_")
+
+
+def test_a_request_says_how_long_it_is(place: Place) -> None:
+    own = {"Transfer_Encoding": "chunked", "Content_Length": ""}
+    assert Visitor(place.console.url).post("/sign-in", **own).status == 411
+    answer = Visitor(place.console.url).post("/sign-in", Content_Length="3000000")
+    assert answer.status == 413
+
+
 WRONG = {
     "/?state=unheard": 400,
     "/?order=unheard": 400,
