@@ -16,10 +16,13 @@ _NONE: list[str] = []
 
 def calibrate(
     confirmed: Annotated[
-        list[str], typer.Option(help="Campaign that reviewers confirmed; may be repeated.")
+        list[str],
+        typer.Option(
+            help="Campaign that counts as confirmed, beside those that are; may be repeated."
+        ),
     ] = _NONE,
     dismissed: Annotated[
-        list[str], typer.Option(help="Campaign that reviewers dismissed; may be repeated.")
+        list[str], typer.Option(help="Campaign to count as dismissed, beside those that are.")
     ] = _NONE,
     out: Annotated[
         Path | None, typer.Option(help="Also write it to a file, for `simsvc scan`.")
