@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import pairwise
 
 import grpc
 import pytest
@@ -208,7 +208,7 @@ def test_coverage_grows_along_the_task(world: World) -> None:
     assert len(found.prompts) == len(found.distinct) == len(found.times) <= 200
     assert list(found.times) == sorted(found.times)
     for steps in (list(found.prompts), list(found.distinct)):
-        assert all(a <= b for a, b in zip(steps, steps[1:], strict=False))
+        assert all(a <= b for a, b in pairwise(steps))
     assert found.prompts[0] == found.distinct[0] == 1
     assert found.prompts[-1] >= 0.9 * len(world.prompts_of(planted=True))
     assert 1 < found.distinct[-1] <= found.prompts[-1]
