@@ -203,6 +203,9 @@ class MemoryRecord:
     def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
         return self._events[after : after + limit]
 
+    def last_position(self) -> int:
+        return len(self._events)
+
     @property
     def notes(self) -> list[AuditNote]:
         return [entry.note for entry in self.entries]
