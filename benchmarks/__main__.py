@@ -18,6 +18,7 @@ _ALL = (
     ("End to end", "benchmarks.ingest", False, ""),
     ("Look-ups", "benchmarks.search", False, "look-ups-by-size.svg"),
     ("Detection at scale", "benchmarks.detect_scale", False, ""),
+    ("Console", "benchmarks.console", False, ""),
     ("Reindexing", "benchmarks.reindex", False, ""),
     ("Starting", "benchmarks.startup", False, ""),
 )

@@ -35,7 +35,7 @@ _STATUS = {
 }
 _ADVICE = {
     grpc.StatusCode.PERMISSION_DENIED: "Ask whoever runs the server for a token with that role.",
-    grpc.StatusCode.ABORTED: "Nothing was changed. Look at how things stand now, then decide again.",
+    grpc.StatusCode.ABORTED: "Nothing was changed. Look at how things stand, then decide again.",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "Try again in a moment.",
     grpc.StatusCode.UNIMPLEMENTED: "It will be here once the server is updated.",
     grpc.StatusCode.UNAVAILABLE: "The console goes on by itself as soon as the server answers.",
