@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simsvc.cli import queries, review, sharing
+from simsvc.cli import queries, review, searching, sharing
 from simsvc.cli.audit import audit_app
 from simsvc.cli.generations import generations_app
 from simsvc.cli.operations import operations_app
@@ -17,7 +17,7 @@ from simsvc.core.access import Role, new_token, token_hash
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
-for _query in (queries.search, queries.account, queries.check, queries.status):
+for _query in (searching.search, queries.account, queries.check, queries.status):
     app.command()(_query)
 app.add_typer(queries.campaigns_app, name="campaigns")
 queries.campaigns_app.add_typer(review.review_app, name="review")
