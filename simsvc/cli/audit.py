@@ -13,13 +13,27 @@ from simsvc.cli.show import plain, print_json
 
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log: list, verify.")
 
+# Reviews, then look-ups, then what is shared; the server may know more.
+_ACTIONS = (
+    "assign", "comment", "confirm", "dismiss", "reopen", "exclude", "merge", "split", "undo",
+    "search", "prompt", "account", "activity", "frames",
+    "export", "import", "match", "forget",
+)  # fmt: skip
+
+
+def _actions(incomplete: str) -> list[str]:
+    return [action for action in _ACTIONS if action.startswith(incomplete)]
+
 
 @audit_app.command("list")
 @asks
 def list_entries(
     server: Server,
     principal: Annotated[str, typer.Option(help="Only what this token's holder did.")] = "",
-    action: Annotated[str, typer.Option(help='Only this, such as "dismiss" or "search".')] = "",
+    action: Annotated[
+        str,
+        typer.Option(help='Only this, such as "dismiss" or "search".', autocompletion=_actions),
+    ] = "",
     campaign: Annotated[str, typer.Option(help="Only about this campaign.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Entries shown.")] = 50,
 ) -> None:

@@ -26,12 +26,7 @@ def search(
     prompt: Annotated[str | None, typer.Option(help="A recorded prompt's id instead.")] = None,
     file: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-            help="A file with the payload instead, UTF-8; - for standard input.",
-        ),
+        typer.Option(help="A file with the payload instead, UTF-8; - for standard input."),
     ] = None,
     account: Annotated[
         str | None, typer.Option(help="Only this account (id or pseudonym).")
@@ -52,9 +47,10 @@ def search(
     """Find similar prompts, grouped by account."""
     if sum(given is not None for given in (text, prompt, file)) != 1:
         raise typer.BadParameter("give one of a text, --prompt ID and --file FILE")
+    payload = text if file is None else _content(file)
     with server.client() as client:
         pages = client.search_all(
-            text=_content(file) if file else text,
+            text=payload,
             prompt_id=prompt,
             account_id=account,
             organization_id=organization,
@@ -73,11 +69,7 @@ def search(
 
 def _content(file: Path) -> str:
     """Return the text of a file, and say so if it holds what cannot be sent."""
-    if file == _STANDARD_INPUT:
-        content = sys.stdin.buffer.read(_MAX_BYTES + 1)
-    else:
-        with file.open("rb") as opened:
-            content = opened.read(_MAX_BYTES + 1)
+    content = _read(file)
     if len(content) > _MAX_BYTES:
         raise typer.BadParameter(f"the file is longer than {_MAX_BYTES} bytes")
     try:
@@ -87,6 +79,17 @@ def _content(file: Path) -> str:
     if "\0" in text:
         typer.echo("the text holds NUL: looked up with U+FFFD in its place", err=True)
     return text
+
+
+def _read(file: Path) -> bytes:
+    """Return one byte more than can be used, at the most."""
+    if file == _STANDARD_INPUT:
+        return sys.stdin.buffer.read(_MAX_BYTES + 1)
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from error
 
 
 def _utc(when: datetime | None) -> datetime | None:
