@@ -18,7 +18,7 @@ $(VENV)/.runtime: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --upgrade pip
 	$(PIP) install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt torch
-	$(PIP) install --quiet -c constraints.txt -e '.[openvino]'
+	$(PIP) install --quiet -c constraints.txt -e '.[console,openvino]'
 	touch $@
 
 $(STAMP): $(VENV)/.runtime
@@ -35,6 +35,10 @@ demo: $(VENV)/.runtime ## Start a server, replay made-up traffic and show the ca
 .PHONY: serve
 serve: $(VENV)/.runtime ## Run the server on 127.0.0.1:50551 with its data in ./data
 	@SIMSVC_LOG_FORMAT=$${SIMSVC_LOG_FORMAT:-text} $(BIN)/simsvc serve
+
+.PHONY: console
+console: $(VENV)/.runtime ## Run the web console of that server on http://127.0.0.1:8551
+	@SIMSVC_LOG_FORMAT=$${SIMSVC_LOG_FORMAT:-text} $(BIN)/simsvc console
 
 .PHONY: test
 test: $(STAMP) ## Run all tests, on as many cores as there are and one more: some of them wait

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from simsvc.cli.app import app as cli
+from simsvc.console.command import console
 from simsvc.demo.command import demo
 from simsvc.rpc.address import UnsafeAddressError, check_address
 from simsvc.scan.calibrating import calibrate
@@ -22,6 +23,7 @@ _CANNOT_START = 2
 cli.command()(demo)
 cli.command()(scan)
 cli.command()(calibrate)
+cli.command()(console)
 
 
 @cli.command()

@@ -10,6 +10,7 @@ from typing import Any
 import prometheus_client
 
 from simsvc import __version__
+from simsvc.companion import ConsoleProcess
 from simsvc.core.access import Access, Principal
 from simsvc.core.clock import SystemClock
 from simsvc.core.indicators import Indicators
@@ -21,6 +22,7 @@ from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError
 from simsvc.rpc.address import AddressTakenError
+from simsvc.rpc.alerts import AlertServicer
 from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.guard import Guard, Readiness
 from simsvc.rpc.info import InfoServicer
@@ -43,6 +45,7 @@ from simsvc.rpc.share import ShareServicer
 from simsvc.service import Service, build_service, readings
 from simsvc.serving import Parts, serve_until_signalled
 from simsvc.settings import Settings, decode_key
+from simsvc.share.alert import test_alert
 from simsvc.share.export import Exporter
 from simsvc.telemetry.logs import configure_logs
 from simsvc.telemetry.metrics import Metrics
@@ -100,13 +103,18 @@ async def _serve(settings: Settings) -> None:
         feed=service.feed,
         watch_model=service.staging.watch,
         generations=service.generations,
+        alerts=service.alerts.run,
         finish_sealing=service.staging.finish_sealing,
         close=service.close,
     )
-    host = settings.listen.rpartition(":")[0]
+    address = f"{settings.listen.rpartition(':')[0]}:{port}"
+    beside = ConsoleProcess(settings, address)
+    if settings.console_listen:
+        beside.start()
     try:
-        await serve_until_signalled(parts, f"{host}:{port}", settings.drain)
+        await serve_until_signalled(parts, address, settings.drain)
     finally:
+        await asyncio.to_thread(beside.stop)
         end_tracing()
 
 
@@ -122,6 +130,7 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
             CampaignInsight(service.desk), AccountInsight(service.desk), settings.limits
         ),
         _sharing(settings, service),
+        AlertServicer(service.alerts, service.sealer, settings.limits, _test_body),
         ReferenceSetServicer(service.references, settings.limits),
         ReindexServicer(service.generations, settings.limits),
         OperationsServicer(service.generations, service.sealer),
@@ -139,6 +148,11 @@ def _sharing(settings: Settings, service: Service) -> ShareServicer:
         SystemClock(),
         settings.limits,
     )
+
+
+def _test_body() -> str:
+    now = SystemClock().now()
+    return test_alert(f"msg_test_{now}", now)
 
 
 def _tls(settings: Settings) -> TlsFiles | None:

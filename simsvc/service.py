@@ -9,8 +9,10 @@ from functools import partial
 from threadpoolctl import threadpool_limits
 
 from simsvc import __version__
+from simsvc.alerting import make_alerts
 from simsvc.assembly import discard_index, make_campaign_book, make_engine, make_schedule
 from simsvc.core.admission import Admission
+from simsvc.core.alerts import Alerts
 from simsvc.core.auditing import AuditLog
 from simsvc.core.casework import Casework
 from simsvc.core.clock import SystemClock
@@ -58,6 +60,7 @@ class Service:
     reviews: Reviews
     audit: AuditLog
     desk: Desk
+    alerts: Alerts
     status: Status
     lifecycle: Lifecycle
     feed: CampaignFeed
@@ -131,6 +134,7 @@ def build_service(settings: Settings) -> Service:
         casework=Casework(stages, book, membership, feed, sealer, readers),
         reviews=Reviews(stages, book, membership, writer, feed, ring, clock),
         audit=AuditLog(stages, book, record.chain, sealer, readers),
+        alerts=make_alerts(settings, jobs, record, feed, clock),
         desk=Desk(stages, book, writer, ring, clock, readers, lookups),
         status=Status(
             __version__, settings.limits, stages, writer, book, record.last_seq(),
@@ -177,4 +181,7 @@ def readings(service: Service) -> dict[str, Callable[[], float]]:
         "embed_tokens_total": lambda: s.staging.serving.counters.tokens,
         "embed_computed_tokens_total": lambda: s.staging.serving.counters.computed,
         "ticks_total": lambda: s.lifecycle.ticks,
+        "webhooks_delivered_total": lambda: s.alerts.delivered,
+        "webhooks_failed_total": lambda: s.alerts.failed,
+        "webhooks_dead_total": lambda: s.alerts.dead,
     }

@@ -36,6 +36,7 @@ class Parts:
     feed: CampaignFeed
     watch_model: Callable[[], Coroutine[None, None, None]]
     generations: Generations
+    alerts: Callable[[], Coroutine[None, None, None]]
     finish_sealing: Callable[[], None]
     close: Callable[[], None]
 
@@ -65,6 +66,7 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
             asyncio.create_task(parts.probe.run(), name="probe"),
             asyncio.create_task(_tell_health(parts), name="health"),
             asyncio.create_task(parts.watch_model(), name="model"),
+            asyncio.create_task(parts.alerts(), name="alerts"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)

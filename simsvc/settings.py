@@ -16,6 +16,8 @@ from pydantic_settings import (
 
 from simsvc.core.access import Role
 from simsvc.domain.validation import Limits
+from simsvc.settings_alerts import AlertSettings
+from simsvc.settings_console import ConsoleSettings
 from simsvc.settings_sharing import Key, KeyId, SharingSettings, decode_key
 
 _DAY = 86400.0
@@ -34,7 +36,7 @@ class Token(BaseModel):
     roles: frozenset[Role] = Field(min_length=1)
 
 
-class Settings(SharingSettings):
+class Settings(ConsoleSettings, AlertSettings, SharingSettings):
     """The settings of a server. Times are in seconds, sizes in bytes of UTF-8."""
 
     model_config = SettingsConfigDict(

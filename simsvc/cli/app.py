@@ -16,6 +16,7 @@ from simsvc.cli.generations import generations_app
 from simsvc.cli.operations import operations_app
 from simsvc.cli.references import references_app
 from simsvc.cli.settings_table import settings_list, settings_table, with_settings_table
+from simsvc.cli.webhooks import webhooks_app
 from simsvc.core.access import Role, new_token, token_hash
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -27,6 +28,7 @@ queries.campaigns_app.add_typer(review.review_app, name="review")
 for _decision in (review.merge, review.split, sharing.export):
     queries.campaigns_app.command()(_decision)
 app.add_typer(audit_app, name="audit")
+app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(sharing.indicators_app, name="indicators")
 app.add_typer(references_app, name="reference-sets")
 app.add_typer(generations_app, name="generations")

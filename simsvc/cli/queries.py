@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from simsvc.cli.connect import FOUND, Server, asks
+from simsvc.cli.insights import activity_rows, frames_panel, twins_table
 from simsvc.cli.show import (
     add_row,
     campaign_panel,
@@ -69,27 +70,26 @@ class Order(enum.StrEnum):
 def account(
     server: Server, account_id: Annotated[str, typer.Argument(help="Raw id or pseudonym.")]
 ) -> None:
-    """Show what is known of one account."""
+    """Show what is known of one account: volume, breadth, frames, twins, campaigns."""
     with server.client() as client:
         found = client.get_account(account_id)
-        recent = (
-            []
-            if server.json
-            else [client.get_prompt(i) for i in found.recent_prompt_ids[:_EXAMPLES]]
-        )
-    if server.json:
-        print_json(found)
-        return
+        activity = client.account_activity(account_id)
+        if server.json:
+            print_json(found)
+            print_json(activity)
+            return
+        recent = [client.get_prompt(i) for i in found.recent_prompt_ids[:_EXAMPLES]]
     table = table_of(f"Account {found.account}", "", "", wrapped=("",), header=False)
+    first, last = when(found.first_observed_at), when(found.last_observed_at)
     add_row(table, "prompts", f"{found.prompts} ({found.distinct_payloads} distinct)")
-    add_row(
-        table, "first, last", f"{when(found.first_observed_at)}, {when(found.last_observed_at)}"
-    )
+    add_row(table, "first, last", f"{first}, {last}")
     add_row(table, "organisations", ", ".join(short(o) for o in found.organizations) or "-")
     add_row(table, "campaigns", ", ".join(found.campaign_ids) or "-")
+    for name, text in activity_rows(activity):
+        add_row(table, name, text)
     for prompt in recent:
         add_row(table, f"prompt {prompt.prompt_id}", payload(prompt))
-    console().print(table)
+    console().print(table, *([twins_table(activity)] if activity.twins else []))
 
 
 @asks
@@ -172,16 +172,15 @@ def list_campaigns(
 def show_campaign(
     server: Server, campaign_id: Annotated[str, typer.Argument(help="The campaign's id.")]
 ) -> None:
-    """Show a campaign: evidence, typical prompts, accounts."""
+    """Show a campaign: evidence for and against, typical prompts, frames, accounts."""
     with server.client() as client:
         campaign = client.get_campaign(campaign_id)
-        examples = (
-            [] if server.json else typical_prompts(client, campaign.representative_prompt_ids)
-        )
-    if server.json:
-        print_json(campaign)
-    else:
-        console().print(campaign_panel(campaign, examples))
+        if server.json:
+            print_json(campaign)
+            return
+        examples = typical_prompts(client, campaign.representative_prompt_ids)
+        frames = client.campaign_frames(campaign_id)
+    console().print(campaign_panel(campaign, examples, frames_panel(frames)))
 
 
 @campaigns_app.command("watch")

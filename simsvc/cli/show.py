@@ -116,16 +116,20 @@ def campaigns_table(campaigns: Sequence[Campaign]) -> RenderableType:
     return table
 
 
-def campaign_panel(campaign: Campaign, examples: Sequence[StoredPrompt]) -> RenderableType:
-    """Return all about one campaign: what was seen, the evidence, the accounts, examples."""
+def campaign_panel(
+    campaign: Campaign, examples: Sequence[StoredPrompt], *more: RenderableType
+) -> RenderableType:
+    """Return all about one campaign: what was seen, the evidence, examples, `more`, accounts."""
     parts: list[RenderableType] = [
         whole(campaign.summary),
         Text(f"First reported {when(campaign.first_reported_at)} UTC.\n", style="dim"),
         _evidence(campaign),
         *_coverage(campaign),
+        *_against(campaign),
         *(whole(f"- {step}") for step in campaign.next_steps),
         Text(""),
         _examples(examples),
+        *more,
         _members(campaign),
     ]
     title = f"campaign {campaign.campaign_id} ({confidence_name(campaign)}, {state_name(campaign)})"
@@ -177,6 +181,13 @@ def _coverage(campaign: Campaign) -> list[RenderableType]:
     share = 100 * seen.unseen_share
     text = f"Coverage: {seen.distinct} items{size}; the next is new with {share:.0f}% chance.\n"
     return [Text(text)]
+
+
+def _against(campaign: Campaign) -> list[RenderableType]:
+    if not campaign.counter_evidence:
+        return []
+    lines = [whole(f"- {words}") for words in campaign.counter_evidence]
+    return [Text("What speaks against it", style="italic"), *lines, Text("")]
 
 
 def _examples(examples: Sequence[StoredPrompt]) -> Table:

@@ -25,10 +25,12 @@ from simsvc.client.operations import (
     ShadowReport,
 )
 from simsvc.client.prompts import ObservedPrompt, clean_text
+from simsvc.v1.alerts_pb2 import Delivery, DeliveryState, Webhook
 from simsvc.v1.campaigns_pb2 import (
     AccountCheck,
     Campaign,
     CampaignChange,
+    CampaignMember,
     CampaignState,
     Confidence,
     DismissalReason,
@@ -83,12 +85,15 @@ __all__ = [
     "CampaignFrames",
     "CampaignGraph",
     "CampaignMap",
+    "CampaignMember",
     "CampaignPreview",
     "CampaignState",
     "CampaignTimeline",
     "Client",
     "Confidence",
     "Connection",
+    "Delivery",
+    "DeliveryState",
     "DismissalReason",
     "EdgeKind",
     "ExportCampaignResponse",
@@ -126,5 +131,6 @@ __all__ = [
     "Verdict",
     "VerifyAuditLogResponse",
     "WatchCampaignsResponse",
+    "Webhook",
     "clean_text",
 ]

@@ -22,6 +22,7 @@ from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError
 from simsvc.client.generations import AsyncGenerationCalls
 from simsvc.client.insight import AsyncInsightCalls
+from simsvc.client.pages import AsyncPageCalls
 from simsvc.client.prompts import ObservedPrompt, prompt_message
 from simsvc.client.review import AsyncReviewCalls
 from simsvc.client.share import AsyncShareCalls
@@ -40,7 +41,9 @@ from simsvc.v1 import (
 )
 
 
-class AsyncClient(AsyncGenerationCalls, AsyncReviewCalls, AsyncInsightCalls, AsyncShareCalls):
+class AsyncClient(
+    AsyncGenerationCalls, AsyncReviewCalls, AsyncInsightCalls, AsyncShareCalls, AsyncPageCalls
+):
     """`Client` for asyncio, with the same methods, arguments and errors.
 
     Must be made and used in one running event loop. Close a stream that is left early with

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2
 
 from simsvc.client import _requests as requests
 from simsvc.client._requests import CampaignFilter, Observed, Result, SearchArgs
+from simsvc.client.alerts import AlertCalls
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError, rpc_errors
 from simsvc.client.generations import GenerationCalls
@@ -31,7 +32,7 @@ from simsvc.v1 import (
 )
 
 
-class Client(GenerationCalls, ReviewCalls, InsightCalls, ShareCalls):
+class Client(GenerationCalls, ReviewCalls, InsightCalls, ShareCalls, AlertCalls):
     """Calls a simsvc server. May be used by many threads at once.
 
     Every method raises SimsvcRpcError if the call fails, and ValueError for arguments that cannot

@@ -21,6 +21,8 @@ _CHUNK = 1000
 # Part of a frame's sketch that a prompt must hold to be in the frame.
 _PART = 0.5
 _ACCOUNTS = 1000
+# Items of a data set that own prompts must ask for together.
+_ITEMS = 3
 
 
 @dataclass(slots=True)
@@ -43,6 +45,13 @@ class Match:
         if self.indicator.kind is IndicatorKind.DATA_SET:
             return len(self.held) / max(len(sketch.values), 1)
         return max((best for _, best in self.accounts.values()), default=0.0)
+
+    @property
+    def is_found(self) -> bool:
+        """Return whether it is more than chance: of a data set, a few items must be asked for."""
+        if self.indicator.kind is IndicatorKind.DATA_SET:
+            return len(self.held) >= _ITEMS
+        return bool(self.accounts)
 
     def note(self, account: int, part: float) -> None:
         """Count a prompt."""
@@ -80,7 +89,8 @@ class Indicators:
             raise InvalidError([Violation("bundle", "NO_INDICATORS", text)])
         desk = self._desk
         now = desk.now()
-        stamped = [replace(i, imported_at=now) for i in indicators]
+        known = {i.indicator_id: i for i in await self.all()}
+        stamped = [_renewed(i, known.get(i.indicator_id), now) for i in indicators]
         await desk.audit(who, "import", f"{len(stamped)} indicators")
         await desk.write(lambda: desk.stage.record.save_indicators(stamped))
         return await desk.permitted(desk.read(lambda: self._match(desk.stage, stamped)))
@@ -117,7 +127,7 @@ class Indicators:
                 without += 1
                 continue
             self._hold_against(prompt, matches)
-        found = [match for match in matches if match.accounts]
+        found = [match for match in matches if match.is_found]
         accounts = {a for match in found for a in match.accounts}
         campaigns = {m.indicator.indicator_id: self._campaigns(m) for m in found}
         return Matches(found, campaigns, self._desk.names(accounts), looked_at, without)
@@ -152,6 +162,19 @@ class Indicators:
                 counts[campaign_id] += 1
         named = [campaign_id for campaign_id, count in counts.items() if count > 1]
         return sorted(named, key=lambda campaign_id: (-counts[campaign_id], campaign_id))
+
+
+def _renewed(indicator: Indicator, known: Indicator | None, now: int) -> Indicator:
+    """Return an indicator as it is kept. InvalidError if somebody else has told of it before.
+
+    A marking is never loosened.
+    """
+    if known is None:
+        return replace(indicator, imported_at=now)
+    if known.producer != indicator.producer:
+        text = f"{indicator.indicator_id} was told by another producer: delete that one first"
+        raise InvalidError([Violation("bundle", "OTHER_PRODUCER", text)])
+    return replace(indicator, tlp=max(indicator.tlp, known.tlp), imported_at=now)
 
 
 def _by_key(matches: Sequence[Match]) -> dict[str, list[Match]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -30,6 +32,9 @@ from simsvc.ports.record import AccountFacts, Named, Record, RecordedPrompt
 T = TypeVar("T")
 # The least score of two equal texts: vectors are stored in fp16.
 _EQUAL = 1 - 5e-4
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# 1970 years, in µs: as far back as dates go, and far enough ahead.
+_CALENDAR = 62_000_000_000_000_000
 Vector = npt.NDArray[np.float32]
 
 
@@ -115,11 +120,8 @@ class Lookup:
 
         Pages hold together: they are cut from the prompts that were there for the first one.
         """
-        self._admission.admit(1)
-        try:
+        with self._permit():
             return await self._admitted_search(who, query)
-        finally:
-            self._admission.release(1)
 
     async def _admitted_search(self, who: Principal, query: SearchQuery) -> SearchResult:
         stage = self._stages.serving
@@ -136,7 +138,6 @@ class Lookup:
 
     async def prompt(self, who: Principal, seq: int) -> tuple[RecordedPrompt, Names]:
         """Return one prompt. NotFoundError if the record does not hold it."""
-        await self._audit(who, "prompt", str(seq))
 
         def read() -> tuple[RecordedPrompt, Names]:
             prompt = self._record.prompts([seq]).get(seq)
@@ -144,7 +145,9 @@ class Lookup:
                 raise NotFoundError("prompt")
             return prompt, self._names([prompt.owner.account], [prompt.owner.organization])
 
-        return await self._read(read)
+        with self._permit():
+            await self._audit(who, "prompt", str(seq))
+            return await self._read(read)
 
     async def account(self, who: Principal, account_id: str) -> tuple[AccountFacts, Names]:
         """Return what the record says of an account. NotFoundError if it has no prompt of it."""
@@ -156,10 +159,9 @@ class Lookup:
                 raise NotFoundError("account")
             return facts, self._names([facts.account], facts.organizations)
 
-        asked = self._keyring.all_hashes("account", account_id)[0].value
-        named = parse_pseudonym("acct", account_id)
-        await self._audit(who, "account", pseudonym("acct", named or asked))
-        return await self._read(read)
+        with self._permit():
+            await self._audit(who, "account", self._pseudonym("acct", "account", account_id))
+            return await self._read(read)
 
     @property
     def _record(self) -> Record:
@@ -204,6 +206,15 @@ class Lookup:
                 return None
         return IndexFilter(account, organization, where.start, where.end, up_to)
 
+    @contextmanager
+    def _permit(self) -> Iterator[None]:
+        """Hold a permit. OverloadedError if there is none."""
+        self._admission.admit(1)
+        try:
+            yield
+        finally:
+            self._admission.release(1)
+
     def _hashes(self, kind: str, domain: str, value: str) -> list[bytes]:
         named = parse_pseudonym(kind, value)
         hashes = [h.value for h in self._keyring.all_hashes(domain, value)]
@@ -237,9 +248,24 @@ class Lookup:
         return np.asarray(unit)
 
     def _subject(self, query: SearchQuery) -> str:
+        """Say what was looked for, and among what: no text, no raw id."""
+        where = query.where
+        told = [f"prompt:{query.seq}" if query.seq is not None else "vector"]
         if query.text is not None:
-            return "text:" + self._keyring.text_hash("payload", query.text).hex()
-        return f"prompt:{query.seq}" if query.seq is not None else "vector"
+            told = ["text:" + self._keyring.text_hash("payload", query.text).hex()]
+        if where.account_id:
+            told.append(self._pseudonym("acct", "account", where.account_id))
+        if where.organization_id:
+            told.append(self._pseudonym("org", "organization", where.organization_id))
+        if where.start is not None:
+            told.append(f"since:{_iso(where.start)}")
+        if where.end is not None:
+            told.append(f"until:{_iso(where.end)}")
+        return " ".join(told)
+
+    def _pseudonym(self, kind: str, domain: str, value: str) -> str:
+        named = parse_pseudonym(kind, value)
+        return pseudonym(kind, named or self._keyring.all_hashes(domain, value)[0].value)
 
     async def _audit(self, who: Principal, action: str, subject: str) -> None:
         entry = AuditNote(self._clock.now(), who.name, action, subject)
@@ -247,6 +273,13 @@ class Lookup:
 
     async def _read(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+
+def _iso(micros: int) -> str:
+    """Return a time (µs) as ISO 8601 in UTC; the number where no calendar reaches it."""
+    if abs(micros) > _CALENDAR:
+        return f"{micros}us"
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat()
 
 
 def _vector_error(reason: str, description: str) -> InvalidError:

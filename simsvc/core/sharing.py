@@ -13,8 +13,9 @@ import numpy as np
 from simsvc.core.access import Principal
 from simsvc.core.insight.campaigns import attributed
 from simsvc.core.insight.desk import Desk
+from simsvc.core.insight.links import sampled
 from simsvc.core.stage import Stage
-from simsvc.domain.campaign import Campaign, Member
+from simsvc.domain.campaign import Campaign, Evidence, Member
 from simsvc.domain.errors import NotNowError
 from simsvc.domain.prompt import Message, views_of
 from simsvc.domain.pseudonyms import pseudonym
@@ -39,6 +40,9 @@ _COMMON = 0.2
 _TOLD = 0.5
 # Share of a campaign's prompts that are items of a reference set for it to be told.
 _HARVEST = 0.05
+# Prompts of each account, and of all, that are held against reference sets.
+_EACH = 20
+_ASKED = 5000
 _CHUNK = 500
 
 
@@ -79,6 +83,7 @@ class Sharing:
         return SharedCase(
             name=f"campaign-{self._named('campaign', campaign.campaign_id.encode()).hex()[:12]}",
             key_id=self._rule.active,
+            reported_day=campaign.first_reported_at // _DAY * _DAY,
             first_day=extent.first_seen // _DAY * _DAY,
             last_day=extent.last_seen // _DAY * _DAY,
             accounts=extent.accounts,
@@ -86,10 +91,7 @@ class Sharing:
             prompts=extent.prompts,
             confidence=campaign.confidence,
             tactics=campaign.tactics,
-            claims=tuple(
-                SharedClaim(e.signal, e.description, e.value, e.expected, e.log_p)
-                for e in campaign.evidence
-            ),
+            claims=tuple(map(_claim, campaign.evidence)),
             coverage=campaign.coverage,
             members=self._members(stage, campaign),
             sketches=tuple(self._sketches(stage, campaign)),
@@ -134,9 +136,7 @@ class Sharing:
             if len(common) >= LEAST and len(told) < _TOLD * len(common):
                 sketch = sketch_of(common)
                 found.append(SharedSketch(IndicatorKind.FRAME, sketch, len(first), int(counts[i])))
-        _, first = np.unique(rows["item"], return_index=True)
-        asked = _texts(stage, rows["seq"][np.sort(first)[:_READ]].tolist())
-        return found + self._data_sets(stage, asked, len(np.unique(rows["account"])))
+        return found + self._data_sets(stage, sampled(rows, _EACH)["seq"][:_ASKED].tolist())
 
     def _common(self, texts: list[tuple[Message, ...]]) -> set[int]:
         """Return hashes of the words that prompts of different accounts have in common."""
@@ -146,21 +146,35 @@ class Sharing:
         least = max(self._rule.k, _COMMON * len(texts))
         return {value for value, count in used.items() if count >= least}
 
-    def _data_sets(
-        self, stage: Stage, asked: list[tuple[Message, ...]], accounts: int
-    ) -> list[SharedSketch]:
+    def _data_sets(self, stage: Stage, seqs: list[int]) -> list[SharedSketch]:
         """Sketch the reference sets that a campaign harvests: their items, not its prompts."""
-        payloads = {item_hash(views_of(messages).payload, self._key) for messages in asked}
+        asked = [
+            (p.owner.account, item_hash(views_of(p.messages).payload, self._key))
+            for start in range(0, len(seqs), _CHUNK)
+            for p in stage.record.prompts(seqs[start : start + _CHUNK]).values()
+            if p.messages is not None
+        ]
         found = []
-        for held in stage.record.reference_sets():
-            if held.kind is not ReferenceKind.DATA_SET or accounts < self._rule.k:
+        for held in stage.record.reference_sets() if asked else ():
+            if held.kind is not ReferenceKind.DATA_SET:
                 continue
             texts = stage.record.reference_texts(held.name).values()
             items = {item_hash(text, self._key) for text in texts if text is not None}
-            if payloads and len(payloads & items) >= _HARVEST * len(payloads):
+            hits = [account for account, item in asked if item in items]
+            accounts = len(set(hits))
+            if accounts >= self._rule.k and len(hits) >= _HARVEST * len(asked):
                 kind, size = IndicatorKind.DATA_SET, len(items)
                 found.append(SharedSketch(kind, sketch_of(items), accounts, size))
         return found
+
+
+def _claim(evidence: Evidence) -> SharedClaim:
+    """Return a reason without what only this house should know."""
+    text = evidence.description
+    if evidence.signal == "reference_set":
+        # Its own sentence names the set as this house calls it.
+        text = "prompts are items of a data set that this house knows"
+    return SharedClaim(evidence.signal, text, evidence.value, evidence.expected, evidence.log_p)
 
 
 def whole_text(messages: tuple[Message, ...]) -> str:

@@ -72,6 +72,7 @@ class SharedCase:
 
     name: str
     key_id: str
+    reported_day: int
     first_day: int
     last_day: int
     accounts: int

@@ -48,7 +48,7 @@ class Shingles:
 
 def shingles_of(text: str, key: bytes) -> Shingles:
     """Cut a text into words and keep its shingles, hashed under a key of up to 64 bytes."""
-    spans, words = _words(text)
+    spans, words = words_of(text)
     if len(words) < WIDTH:
         return Shingles(np.empty(0, np.uint64), np.empty(0, np.int64), spans)
     hashed = np.array([_word_hash(word, key) for word in words], np.uint64)
@@ -68,7 +68,11 @@ def _least(starts: npt.NDArray[np.int64], hashes: Hashes) -> npt.NDArray[np.int6
     return np.sort(starts[chosen])
 
 
-def _words(text: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+def words_of(text: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the character positions (words, 2) of a text's words, and the words case-folded.
+
+    Of a very long text, only words at its beginning and its end.
+    """
     if len(text) <= _HEAD_SIGNS + _TAIL_SIGNS:
         found = [(m.start(), m.end()) for m in _WORD.finditer(text)]
     else:

@@ -47,7 +47,7 @@ class ReadsActivity(Protocol):
     """Reads for analysts. Any thread."""
 
     def activity(self, accounts: Sequence[int], limit: int) -> Activity:
-        """Return the retained prompts of accounts; of more than `limit` about so many, evenly."""
+        """Return the retained prompts of accounts; of more than `limit` an even sample."""
         ...
 
     def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:

@@ -211,6 +211,10 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
         """Return changes with a position above `after`, in order; campaigns as they were then."""
         ...
 
+    def last_position(self) -> int:
+        """Return the position of the newest change of a campaign, 0 if there is none."""
+        ...
+
     def append_audit(self, notes: Sequence[AuditNote]) -> None:
         """Add to the audit log. Writing thread only."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from simsvc.domain.chunks import chunks
 from simsvc.ports.activity import ACTIVITY_DTYPE, Activity, CutPrompt
@@ -14,6 +14,10 @@ from simsvc.record import tables
 from simsvc.record.engine import reading
 from simsvc.record.store import PARAMETERS, Store
 from simsvc.record.text import StoredText
+
+# A prime, and it over the golden ratio; their product with a seq fits 64 bits.
+_CIRCLE = 2**31 - 1
+_GOLDEN = 1_327_217_885
 
 
 class ActivityStore(Store):
@@ -31,13 +35,13 @@ class ActivityStore(Store):
         with reading(self._engine) as connection:
             mine = (p.account.in_(part) for part in parts)
             total = sum(connection.execute(count.where(of)).scalar_one() for of in mine)
-            step = -(-total // limit)
+            if total > limit:
+                share = max(_CIRCLE * limit // total, 1)
+                query = query.where(_place_of(p.seq) < share)
             found: list[Sequence[Any]] = []
             for part in parts:
-                # Neighbours in the record came together: every n-th is an even sample in time.
-                some = query.where(p.account.in_(part), p.seq % max(step, 1) == 0)
-                found += connection.execute(some).all()
-        return Activity(_rows(found), total)
+                found += connection.execute(query.where(p.account.in_(part))).all()
+        return Activity(thinned(_rows(found), limit), total)
 
     def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:
         """See `ReadsActivity.cut_prompts`."""
@@ -51,6 +55,24 @@ class ActivityStore(Store):
                     messages, _ = self._codec.decode(row.seq, stored)
                     found[int(row.seq)] = CutPrompt(messages, bytes(row.cuts))
         return found
+
+
+def _place_of(seq: ColumnElement[int]) -> ColumnElement[int]:
+    """Return where a prompt lies on a circle, a step of the golden ratio from the one before.
+
+    An arc of it is an even sample in time, also of accounts that send in turn, of which every n-th
+    prompt would pick one.
+    """
+    return (seq % _CIRCLE) * _GOLDEN % _CIRCLE
+
+
+def thinned(
+    rows: np.ndarray[Any, np.dtype[np.void]], limit: int
+) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Return at most so many rows, evenly."""
+    if len(rows) <= limit:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
 
 
 def _rows(found: Sequence[Sequence[Any]]) -> np.ndarray[Any, np.dtype[np.void]]:

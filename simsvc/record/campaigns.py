@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from simsvc.domain.audit import AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Member
@@ -53,6 +53,12 @@ class CampaignStore(AuditStore):
         query = select(table).where(table.c.position > after).order_by(table.c.position)
         with reading(self._engine) as connection:
             return [event_of(row) for row in connection.execute(query.limit(limit))]
+
+    def last_position(self) -> int:
+        """See `Record.last_position`."""
+        with reading(self._engine) as connection:
+            query = select(func.max(tables.campaign_events.c.position))
+            return connection.execute(query).scalar() or 0
 
     def check_writable(self) -> None:
         """See `Record.check_writable`."""

@@ -14,6 +14,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from simsvc.record.backend import RecordNotOpenedError
 
+_WRITES = "simsvc_writes"
+
 
 class SqliteBackend:
     """A file in write-ahead mode, and a lock file beside it for the server that writes."""
@@ -74,7 +76,7 @@ class SqliteBackend:
 
     def transaction(self, engine: Engine) -> AbstractContextManager[Connection]:
         """See `Backend.transaction`."""
-        return engine.begin()
+        return engine.execution_options(**{_WRITES: True}).begin()
 
     def is_unavailable(self, error: DBAPIError) -> bool:
         """See `Backend.is_unavailable`."""
@@ -110,4 +112,7 @@ def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> Non
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    # One that reads and then writes would fail at once, without waiting, if somebody else wrote in
+    # between: it must have the lock from its beginning.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

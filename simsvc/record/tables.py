@@ -273,3 +273,30 @@ indicators = Table(
     Column("sketch", LargeBinary, nullable=False),
     Column("imported_at", BigInteger, nullable=False),
 )
+
+# How far each webhook was told, by position of `campaign_events`.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", String(64), primary_key=True),
+    Column("webhook", String(64), nullable=False),
+    Column("campaign_id", String(64), nullable=False),
+    Column("change", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index(None, "webhook", "state", "next_at"),
+    Index(None, "created_at"),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+from simsvc.domain.addresses import is_loopback
 
 
 class AddressTakenError(Exception):
@@ -20,16 +20,3 @@ def check_address(address: str, *, tls: bool, tokens: bool) -> None:
             name for name, there in (("TLS", tls), ("tokens", tokens)) if not there
         )
         raise UnsafeAddressError(f"{address} is not a loopback address: set up {missing} first")
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only this machine can reach an address."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

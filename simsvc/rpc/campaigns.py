@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from simsvc.core.access import Role
 from simsvc.core.casework import ORDERS, CampaignQuery, CaseFile, Casework
 from simsvc.domain.campaign import CampaignState
+from simsvc.domain.counter import counter_evidence
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.review import Verdict
 from simsvc.domain.validation import Limits, id_violations
@@ -98,6 +99,7 @@ def case_message(case: CaseFile) -> campaigns_pb2.Campaign:
         case.campaign.members.values(), key=lambda m: (-m.probability, -m.prompts, m.account)
     )
     message.members.extend(member_message(m, case.names) for m in members)
+    message.counter_evidence.extend(counter_evidence(case.campaign))
     message.representative_prompt_ids.extend(str(seq) for seq in case.representatives)
     excluded = sorted(case.campaign.review.excluded)
     message.review.excluded_accounts.extend(account_name(case.names, a) for a in excluded)

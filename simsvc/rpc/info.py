@@ -6,6 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from simsvc.core.status import Status
 from simsvc.domain.validation import Limits
+from simsvc.rpc.call import current_call
 from simsvc.rpc.guard import Context
 from simsvc.v1 import info_pb2, info_pb2_grpc
 
@@ -20,13 +21,15 @@ class InfoServicer(info_pb2_grpc.InfoServiceServicer):
         self, request: info_pb2.GetServerInfoRequest, context: Context
     ) -> info_pb2.GetServerInfoResponse:
         """See info.proto."""
-        status = self._status
+        status, who = self._status, current_call.get().principal
         return info_pb2.GetServerInfoResponse(
             version=status.version,
             generation=_generation(status),
             limits=_limits(status.limits),
             index=_index(status),
             detection=_detection(status),
+            principal=who.name,
+            roles=sorted(who.roles),
         )
 
 

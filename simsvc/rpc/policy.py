@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from simsvc.core.access import ALL_ROLES, Role
 from simsvc.v1 import (
+    alerts_pb2,
     campaigns_pb2,
     info_pb2,
     ingest_pb2,
@@ -38,26 +39,18 @@ class Method:
     items: str = ""
 
 
-INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, SHARE, REFERENCES, REINDEX, INFO = (
+INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, SHARE, ALERTS, REFERENCES, REINDEX, INFO = (
     f"simsvc.v1.{name}Service"
     for name in (
-        "Ingest", "Search", "Campaign", "Review", "Insight", "Share", "ReferenceSet", "Reindex",
-        "Info",
+        "Ingest", "Search", "Campaign", "Review", "Insight", "Share", "Alert", "ReferenceSet",
+        "Reindex", "Info",
     )
 )  # fmt: skip
 OPERATIONS = "google.longrunning.Operations"
 SERVICES = (
-    INGEST,
-    SEARCH,
-    CAMPAIGNS,
-    REVIEW,
-    INSIGHT,
-    SHARE,
-    REFERENCES,
-    REINDEX,
-    INFO,
+    INGEST, SEARCH, CAMPAIGNS, REVIEW, INSIGHT, SHARE, ALERTS, REFERENCES, REINDEX, INFO,
     OPERATIONS,
-)
+)  # fmt: skip
 
 METHODS = {
     f"/{INGEST}/ObservePrompt": Method(_INGEST, ingest_pb2.ObservePromptRequest),
@@ -95,6 +88,10 @@ METHODS = {
     f"/{SHARE}/ListIndicators": Method(_OVERVIEW, share_pb2.ListIndicatorsRequest),
     f"/{SHARE}/MatchIndicators": Method(_READ, share_pb2.MatchIndicatorsRequest),
     f"/{SHARE}/DeleteIndicator": Method(_CURATE, share_pb2.DeleteIndicatorRequest),
+    f"/{ALERTS}/ListWebhooks": Method(_OPERATE, alerts_pb2.ListWebhooksRequest),
+    f"/{ALERTS}/ListDeliveries": Method(_OPERATE, alerts_pb2.ListDeliveriesRequest),
+    f"/{ALERTS}/RetryDelivery": Method(_OPERATE, alerts_pb2.RetryDeliveryRequest),
+    f"/{ALERTS}/TestWebhook": Method(_OPERATE, alerts_pb2.TestWebhookRequest),
     f"/{REFERENCES}/LoadReferenceSet": Method(_CURATE, reference_sets_pb2.LoadReferenceSetRequest),
     f"/{REFERENCES}/ListReferenceSets": Method(
         _OVERVIEW, reference_sets_pb2.ListReferenceSetsRequest

@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from simsvc.rpc.address import AddressTakenError
+from simsvc.rpc.alerts import AlertServicer
 from simsvc.rpc.campaigns import CampaignServicer
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.ingest import IngestServicer
@@ -25,6 +26,7 @@ from simsvc.rpc.review import ReviewServicer
 from simsvc.rpc.search import SearchServicer
 from simsvc.rpc.share import ShareServicer
 from simsvc.v1 import (
+    alerts_pb2_grpc,
     campaigns_pb2_grpc,
     info_pb2_grpc,
     ingest_pb2_grpc,
@@ -67,6 +69,7 @@ class Servicers:
     reviews: ReviewServicer
     insight: InsightServicer
     share: ShareServicer
+    alerts: AlertServicer
     references: ReferenceSetServicer
     reindex: ReindexServicer
     operations: OperationsServicer
@@ -80,6 +83,7 @@ class Servicers:
         review_pb2_grpc.add_ReviewServiceServicer_to_server(self.reviews, server)
         insight_pb2_grpc.add_InsightServiceServicer_to_server(self.insight, server)
         share_pb2_grpc.add_ShareServiceServicer_to_server(self.share, server)
+        alerts_pb2_grpc.add_AlertServiceServicer_to_server(self.alerts, server)
         reference_sets_pb2_grpc.add_ReferenceSetServiceServicer_to_server(self.references, server)
         reindex_pb2_grpc.add_ReindexServiceServicer_to_server(self.reindex, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self.operations, server)

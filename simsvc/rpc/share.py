@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from simsvc.core.indicators import Indicators, Match, Matches
 from simsvc.core.sharing import Sharing
 from simsvc.domain.errors import InvalidError, Violation
@@ -53,7 +55,8 @@ class ShareServicer(share_pb2_grpc.ShareServiceServicer):
         how = f"{form.name.lower()} {tlp.label}"
         who = current_call.get().principal
         case = await self._sharing.case(who, request.campaign_id, how)
-        made = self._exporter.write(case, form, tlp, self._clock.now())
+        now = self._clock.now()
+        made = await asyncio.to_thread(self._exporter.write, case, form, tlp, now)
         return share_pb2.ExportCampaignResponse(
             content=made.content, media_type=made.media_type, file_name=made.file_name
         )
@@ -64,7 +67,7 @@ class ShareServicer(share_pb2_grpc.ShareServiceServicer):
         """See share.proto."""
         if not request.bundle:
             raise InvalidError([Violation("bundle", "REQUIRED", "must not be empty")])
-        bundle = read_bundle(request.bundle)
+        bundle = await asyncio.to_thread(read_bundle, request.bundle)
         who = current_call.get().principal
         found = await self._indicators.take_in(who, bundle.indicators)
         return share_pb2.ImportIndicatorsResponse(
@@ -72,6 +75,7 @@ class ShareServicer(share_pb2_grpc.ShareServiceServicer):
             passed_over=bundle.passed_over,
             matches=_matches(found),
             prompts_looked_at=found.looked_at,
+            prompts_without_text=found.without_text,
         )
 
     async def ListIndicators(

@@ -21,6 +21,8 @@ from simsvc.share.tlp import strictest
 _MICRO = 1_000_000
 _NAME = 200
 _MOST = 1000
+_MOST_ITEMS = 2**40
+_KEY_ID = re.compile(r"[^\x00]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _KINDS = {kind.name.lower(): kind for kind in IndicatorKind}
 
@@ -37,7 +39,7 @@ def read_bundle(content: bytes) -> Bundle:
     """Read a STIX 2.1 bundle. InvalidError naming `bundle` if it is none."""
     try:
         parsed = stix2.parse(content.decode("utf-8"), allow_custom=True, version="2.1")
-    except (STIXError, UnicodeDecodeError, json.JSONDecodeError, TypeError, ValueError) as error:
+    except (STIXError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
         # The library's own message may hold whatever is in the bundle.
         raise _wrong("NOT_STIX", "is no STIX 2.1 bundle") from error
     if not isinstance(parsed, stix2.Bundle):
@@ -48,8 +50,10 @@ def read_bundle(content: bytes) -> Bundle:
     ours = [o for o in found if (o.pattern_type, o.get("pattern_version")) == _OURS]
     if len(ours) > _MOST:
         raise _wrong("TOO_MANY", f"holds more than {_MOST} indicators")
-    indicators = tuple(_indicator(o, names) for o in ours if not o.get("revoked", False))
-    return Bundle(indicators, len(objects) - len(indicators))
+    made = [_indicator(o, names) for o in ours if not o.get("revoked", False)]
+    # Versions of one object may lie side by side: the last one counts.
+    indicators = tuple({i.indicator_id: i for i in made}.values())
+    return Bundle(indicators, len(objects) - len(made))
 
 
 _OURS = (PATTERN_TYPE, PATTERN_VERSION)
@@ -78,15 +82,16 @@ def _sketch(name: str, pattern: str) -> tuple[IndicatorKind, str, Sketch]:
         said = json.loads(pattern)
         kind, key_id = _KINDS[said["kind"]], said["key_id"]
         size, values = said["size"], said["values"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
         raise _wrong("BAD_PATTERN", f"{name}: the pattern is no sketch") from error
     whole = (
         isinstance(key_id, str)
-        and 0 < len(key_id) <= 64
-        and isinstance(size, int)
+        and _KEY_ID.fullmatch(key_id)
+        and type(size) is int
+        and size <= _MOST_ITEMS
         and isinstance(values, list)
-        and LEAST <= len(values) <= min(size, SIZE)
         and all(isinstance(v, str) and _HASH.fullmatch(v) for v in values)
+        and LEAST <= len(set(values)) <= min(size, SIZE)
     )
     if not whole:
         raise _wrong("BAD_PATTERN", f"{name}: the sketch is not whole")

@@ -18,6 +18,8 @@ PATTERN_TYPE = "simsvc-sketch"
 PATTERN_VERSION = "1"
 _NAMESPACE = uuid.UUID("4d2b6c52-5d0f-5b3e-9c0a-2c6f0f7b7a10")
 _MICRO = 1_000_000
+# When identities of producers were first written like this.
+_SINCE = datetime(2026, 11, 25, tzinfo=UTC)
 # STIX 2.1 appendix A, scale "None / Low / Med / High".
 _CONFIDENCE = {Confidence.LOW: 15, Confidence.MEDIUM: 50, Confidence.HIGH: 85}
 _TECHNIQUES = (
@@ -42,7 +44,7 @@ class StixWriter:
         """Return the bundle, made at `now` (µs), in JSON."""
         made = _Made(case, self._producer, tlp, _time(now), _time(now) + self._valid)
         bundle = stix2.Bundle(
-            *made.objects(), id=_id("bundle", case.name, case.key_id, now), allow_custom=True
+            *made.objects(), id=_id("bundle", self._producer, case.name, now), allow_custom=True
         )
         return str(bundle.serialize(indent=2)).encode()
 
@@ -56,17 +58,19 @@ class _Made:
         self._case = case
         self._now = now
         self._until = until
+        self._producer = producer
         self._mark = stix2.parse(marking(tlp), allow_custom=True)
         self._identity = stix2.Identity(
             id=_id("identity", producer),
-            created=now,
-            modified=now,
+            created=_SINCE,
+            modified=_SINCE,
             name=producer,
             identity_class="organization",
             object_marking_refs=[self._mark.id],
         )
         self._common: dict[str, Any] = {
-            "created": now,
+            # Of one object, every version has the same.
+            "created": _time(case.reported_day),
             "modified": now,
             "created_by_ref": self._identity.id,
             "object_marking_refs": [self._mark.id],
@@ -82,7 +86,7 @@ class _Made:
         links += [self._link(indicator, "indicates", campaign) for indicator in indicators]
         content = [campaign, *techniques, *indicators, *links, *accounts]
         grouping = stix2.Grouping(
-            id=_id("grouping", self._case.name, self._case.key_id),
+            id=self._own("grouping"),
             name=f"Evidence for {self._case.name}",
             context="suspicious-activity",
             description=self._evidence(),
@@ -96,7 +100,7 @@ class _Made:
         state = "confirmed by a reviewer" if case.confirmed else "not yet judged by a reviewer"
         how = ", ".join(tactic.replace("_", " ") for tactic in case.tactics) or "not told"
         return stix2.Campaign(
-            id=_id("campaign", case.name, case.key_id),
+            id=self._own("campaign"),
             name=case.name,
             description=(
                 f"{case.accounts} accounts ({case.actors} with organisations collapsed) sent "
@@ -112,7 +116,7 @@ class _Made:
 
     def _technique(self, external_id: str, name: str) -> Any:
         return stix2.AttackPattern(
-            id=_id("attack-pattern", external_id),
+            id=self._own("attack-pattern", external_id),
             name=name,
             external_references=[_reference(external_id, name, "techniques")],
             **self._common,
@@ -122,7 +126,7 @@ class _Made:
         pattern = pattern_of(held, self._case.key_id)
         made_of = "items" if held.kind is IndicatorKind.DATA_SET else "prompts"
         return stix2.Indicator(
-            id=_id("indicator", pattern),
+            id=self._own("indicator", pattern),
             name=f"{_WHAT[held.kind]} ({self._case.name})",
             description=(
                 f"Keyed bottom-k sketch, of {held.prompts} {made_of}; {held.accounts} accounts. "
@@ -146,12 +150,16 @@ class _Made:
 
     def _link(self, source: Any, kind: str, target: Any) -> Any:
         return stix2.Relationship(
-            id=_id("relationship", source.id, kind, target.id),
+            id=self._own("relationship", source.id, kind, target.id),
             source_ref=source.id,
             relationship_type=kind,
             target_ref=target.id,
             **self._common,
         )
+
+    def _own(self, kind: str, *parts: str) -> str:
+        """Return the id of an object of this producer about this campaign."""
+        return _id(kind, self._producer, self._case.key_id, self._case.name, *parts)
 
     def _evidence(self) -> str:
         said = [

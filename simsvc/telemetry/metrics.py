@@ -48,6 +48,9 @@ READINGS = {
     "embed_tokens_total": "Tokens embedded",
     "embed_computed_tokens_total": "Tokens computed, with padding: waste is what exceeds embedded",
     "ticks_total": "Detection ticks",
+    "webhooks_delivered_total": "Alerts that a webhook took",
+    "webhooks_failed_total": "Attempts to deliver an alert that failed",
+    "webhooks_dead_total": "Alerts given up; see `simsvc webhooks deliveries --state dead`",
 }
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14simsvc/v1/info.proto\x12\tsimsvc.v1\x1a\x1egoogle/protobuf/duration.proto\"\x16\n\x14GetServerInfoRequest\"\xc0\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12)\n\ngeneration\x18\x02 \x01(\x0b\x32\x15.simsvc.v1.Generation\x12!\n\x06limits\x18\x03 \x01(\x0b\x32\x11.simsvc.v1.Limits\x12\x1f\n\x05index\x18\x04 \x01(\x0b\x32\x10.simsvc.v1.Index\x12\'\n\tdetection\x18\x05 \x01(\x0b\x32\x14.simsvc.v1.Detection\"\x87\x01\n\nGeneration\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0cmodel_sha256\x18\x03 \x01(\t\x12\x11\n\tdimension\x18\x04 \x01(\x05\x12\x15\n\rwindow_tokens\x18\x05 \x01(\x05\x12\x13\n\x0bmax_windows\x18\x06 \x01(\x05\"\xa9\x02\n\x06Limits\x12\x15\n\rbatch_prompts\x18\x01 \x01(\x05\x12\x14\n\x0cprompt_bytes\x18\x02 \x01(\x05\x12\x10\n\x08messages\x18\x03 \x01(\x05\x12\x10\n\x08id_bytes\x18\x04 \x01(\x05\x12\x12\n\nattributes\x18\x05 \x01(\x05\x12\x17\n\x0f\x61ttribute_bytes\x18\x06 \x01(\x05\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x16\n\x0e\x63heck_accounts\x18\x08 \x01(\x05\x12\x19\n\x11in_flight_prompts\x18\t \x01(\x05\x12,\n\tretention\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nclock_skew\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\"T\n\x05Index\x12\x0f\n\x07prompts\x18\x01 \x01(\x03\x12\x10\n\x08segments\x18\x02 \x01(\x05\x12\x0b\n\x03lag\x18\x03 \x01(\x03\x12\x1b\n\x13snapshot_checkpoint\x18\x04 \x01(\x03\"\xcc\x01\n\tDetection\x12\x10\n\x08\x61\x63\x63ounts\x18\x01 \x01(\x03\x12\x10\n\x08\x66\x61milies\x18\x02 \x01(\x03\x12\x16\n\x0eopen_campaigns\x18\x03 \x01(\x05\x12*\n\x07history\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12history_sufficient\x18\x05 \x01(\x08\x12+\n\x0b\x63\x61libration\x18\x06 \x01(\x0b\x32\x16.simsvc.v1.Calibration\x12\x0e\n\x06shadow\x18\x07 \x01(\x08\"\x8a\x01\n\x0b\x43\x61libration\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\nsufficient\x18\x02 \x01(\x08\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x0f\n\x07prompts\x18\x04 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x05 \x01(\x03\x12\x11\n\tconfirmed\x18\x06 \x01(\x05\x12\x11\n\tdismissed\x18\x07 \x01(\x05\x32\x61\n\x0bInfoService\x12R\n\rGetServerInfo\x12\x1f.simsvc.v1.GetServerInfoRequest\x1a .simsvc.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14simsvc/v1/info.proto\x12\tsimsvc.v1\x1a\x1egoogle/protobuf/duration.proto\"\x16\n\x14GetServerInfoRequest\"\xe2\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12)\n\ngeneration\x18\x02 \x01(\x0b\x32\x15.simsvc.v1.Generation\x12!\n\x06limits\x18\x03 \x01(\x0b\x32\x11.simsvc.v1.Limits\x12\x1f\n\x05index\x18\x04 \x01(\x0b\x32\x10.simsvc.v1.Index\x12\'\n\tdetection\x18\x05 \x01(\x0b\x32\x14.simsvc.v1.Detection\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\r\n\x05roles\x18\x07 \x03(\t\"\x87\x01\n\nGeneration\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0cmodel_sha256\x18\x03 \x01(\t\x12\x11\n\tdimension\x18\x04 \x01(\x05\x12\x15\n\rwindow_tokens\x18\x05 \x01(\x05\x12\x13\n\x0bmax_windows\x18\x06 \x01(\x05\"\xa9\x02\n\x06Limits\x12\x15\n\rbatch_prompts\x18\x01 \x01(\x05\x12\x14\n\x0cprompt_bytes\x18\x02 \x01(\x05\x12\x10\n\x08messages\x18\x03 \x01(\x05\x12\x10\n\x08id_bytes\x18\x04 \x01(\x05\x12\x12\n\nattributes\x18\x05 \x01(\x05\x12\x17\n\x0f\x61ttribute_bytes\x18\x06 \x01(\x05\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x16\n\x0e\x63heck_accounts\x18\x08 \x01(\x05\x12\x19\n\x11in_flight_prompts\x18\t \x01(\x05\x12,\n\tretention\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\nclock_skew\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\"T\n\x05Index\x12\x0f\n\x07prompts\x18\x01 \x01(\x03\x12\x10\n\x08segments\x18\x02 \x01(\x05\x12\x0b\n\x03lag\x18\x03 \x01(\x03\x12\x1b\n\x13snapshot_checkpoint\x18\x04 \x01(\x03\"\xcc\x01\n\tDetection\x12\x10\n\x08\x61\x63\x63ounts\x18\x01 \x01(\x03\x12\x10\n\x08\x66\x61milies\x18\x02 \x01(\x03\x12\x16\n\x0eopen_campaigns\x18\x03 \x01(\x05\x12*\n\x07history\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12history_sufficient\x18\x05 \x01(\x08\x12+\n\x0b\x63\x61libration\x18\x06 \x01(\x0b\x32\x16.simsvc.v1.Calibration\x12\x0e\n\x06shadow\x18\x07 \x01(\x08\"\x8a\x01\n\x0b\x43\x61libration\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\nsufficient\x18\x02 \x01(\x08\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x0f\n\x07prompts\x18\x04 \x01(\x03\x12\x10\n\x08\x61\x63\x63ounts\x18\x05 \x01(\x03\x12\x11\n\tconfirmed\x18\x06 \x01(\x05\x12\x11\n\tdismissed\x18\x07 \x01(\x05\x32\x61\n\x0bInfoService\x12R\n\rGetServerInfo\x12\x1f.simsvc.v1.GetServerInfoRequest\x1a .simsvc.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=67
   _globals['_GETSERVERINFOREQUEST']._serialized_end=89
   _globals['_GETSERVERINFORESPONSE']._serialized_start=92
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=284
-  _globals['_GENERATION']._serialized_start=287
-  _globals['_GENERATION']._serialized_end=422
-  _globals['_LIMITS']._serialized_start=425
-  _globals['_LIMITS']._serialized_end=722
-  _globals['_INDEX']._serialized_start=724
-  _globals['_INDEX']._serialized_end=808
-  _globals['_DETECTION']._serialized_start=811
-  _globals['_DETECTION']._serialized_end=1015
-  _globals['_CALIBRATION']._serialized_start=1018
-  _globals['_CALIBRATION']._serialized_end=1156
-  _globals['_INFOSERVICE']._serialized_start=1158
-  _globals['_INFOSERVICE']._serialized_end=1255
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=318
+  _globals['_GENERATION']._serialized_start=321
+  _globals['_GENERATION']._serialized_end=456
+  _globals['_LIMITS']._serialized_start=459
+  _globals['_LIMITS']._serialized_end=756
+  _globals['_INDEX']._serialized_start=758
+  _globals['_INDEX']._serialized_end=842
+  _globals['_DETECTION']._serialized_start=845
+  _globals['_DETECTION']._serialized_end=1049
+  _globals['_CALIBRATION']._serialized_start=1052
+  _globals['_CALIBRATION']._serialized_end=1190
+  _globals['_INFOSERVICE']._serialized_start=1192
+  _globals['_INFOSERVICE']._serialized_end=1289
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -41,7 +43,11 @@ class GetServerInfoResponse(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     DETECTION_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
+    principal: _builtins.str
+    """Who asks: the name of the token, or "anonymous" on a server without any."""
     @_builtins.property
     def generation(self) -> Global___Generation: ...
     @_builtins.property
@@ -50,6 +56,10 @@ class GetServerInfoResponse(_message.Message):
     def index(self) -> Global___Index: ...
     @_builtins.property
     def detection(self) -> Global___Detection: ...
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the token is for, such as "analyst"."""
+
     def __init__(
         self,
         *,
@@ -58,10 +68,12 @@ class GetServerInfoResponse(_message.Message):
         limits: Global___Limits | None = ...,
         index: Global___Index | None = ...,
         detection: Global___Detection | None = ...,
+        principal: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["detection", b"detection", "generation", b"generation", "index", b"index", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detection", b"detection", "generation", b"generation", "index", b"index", "limits", b"limits", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detection", b"detection", "generation", b"generation", "index", b"index", "limits", b"limits", "principal", b"principal", "roles", b"roles", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

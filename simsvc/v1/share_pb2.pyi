@@ -172,9 +172,12 @@ class ImportIndicatorsResponse(_message.Message):
     PASSED_OVER_FIELD_NUMBER: _builtins.int
     MATCHES_FIELD_NUMBER: _builtins.int
     PROMPTS_LOOKED_AT_FIELD_NUMBER: _builtins.int
+    PROMPTS_WITHOUT_TEXT_FIELD_NUMBER: _builtins.int
     passed_over: _builtins.int
     """Objects of the bundle that say nothing to this server."""
     prompts_looked_at: _builtins.int
+    prompts_without_text: _builtins.int
+    """Prompts whose text this server does not have."""
     @_builtins.property
     def indicators(self) -> _containers.RepeatedCompositeFieldContainer[Global___Indicator]:
         """Those that were taken in."""
@@ -190,10 +193,11 @@ class ImportIndicatorsResponse(_message.Message):
         passed_over: _builtins.int = ...,
         matches: _abc.Iterable[Global___IndicatorMatch] | None = ...,
         prompts_looked_at: _builtins.int = ...,
+        prompts_without_text: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["indicators", b"indicators", "matches", b"matches", "passed_over", b"passed_over", "prompts_looked_at", b"prompts_looked_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["indicators", b"indicators", "matches", b"matches", "passed_over", b"passed_over", "prompts_looked_at", b"prompts_looked_at", "prompts_without_text", b"prompts_without_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -80,8 +80,9 @@ class ShareServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ImportIndicators(self, request, context):
-        """Takes in a partner's STIX bundle and looks for it in own traffic. Bringing
-        in an indicator again replaces it. Roles: reviewer, operator.
+        """Takes in a partner's STIX bundle and looks for it in own traffic. An
+        indicator that comes again replaces the former one; its marking is never
+        loosened, and it must have the same producer. Roles: reviewer, operator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,8 +40,9 @@ class ShareServiceStub:
     ExportCampaign: _grpc.UnaryUnaryMultiCallable[_share_pb2.ExportCampaignRequest, _share_pb2.ExportCampaignResponse]
     """Writes a campaign for others. In the audit log. Roles: reviewer."""
     ImportIndicators: _grpc.UnaryUnaryMultiCallable[_share_pb2.ImportIndicatorsRequest, _share_pb2.ImportIndicatorsResponse]
-    """Takes in a partner's STIX bundle and looks for it in own traffic. Bringing
-    in an indicator again replaces it. Roles: reviewer, operator.
+    """Takes in a partner's STIX bundle and looks for it in own traffic. An
+    indicator that comes again replaces the former one; its marking is never
+    loosened, and it must have the same producer. Roles: reviewer, operator.
     """
     ListIndicators: _grpc.UnaryUnaryMultiCallable[_share_pb2.ListIndicatorsRequest, _share_pb2.ListIndicatorsResponse]
     """Lists what partners have told. Roles: analyst, reviewer, operator."""
@@ -64,8 +65,9 @@ class ShareServiceAsyncStub(ShareServiceStub):
     ExportCampaign: _aio.UnaryUnaryMultiCallable[_share_pb2.ExportCampaignRequest, _share_pb2.ExportCampaignResponse]  # type: ignore[assignment]
     """Writes a campaign for others. In the audit log. Roles: reviewer."""
     ImportIndicators: _aio.UnaryUnaryMultiCallable[_share_pb2.ImportIndicatorsRequest, _share_pb2.ImportIndicatorsResponse]  # type: ignore[assignment]
-    """Takes in a partner's STIX bundle and looks for it in own traffic. Bringing
-    in an indicator again replaces it. Roles: reviewer, operator.
+    """Takes in a partner's STIX bundle and looks for it in own traffic. An
+    indicator that comes again replaces the former one; its marking is never
+    loosened, and it must have the same producer. Roles: reviewer, operator.
     """
     ListIndicators: _aio.UnaryUnaryMultiCallable[_share_pb2.ListIndicatorsRequest, _share_pb2.ListIndicatorsResponse]  # type: ignore[assignment]
     """Lists what partners have told. Roles: analyst, reviewer, operator."""
@@ -97,8 +99,9 @@ class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _share_pb2.ImportIndicatorsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_share_pb2.ImportIndicatorsResponse, _abc.Awaitable[_share_pb2.ImportIndicatorsResponse]]:
-        """Takes in a partner's STIX bundle and looks for it in own traffic. Bringing
-        in an indicator again replaces it. Roles: reviewer, operator.
+        """Takes in a partner's STIX bundle and looks for it in own traffic. An
+        indicator that comes again replaces the former one; its marking is never
+        loosened, and it must have the same producer. Roles: reviewer, operator.
         """
 
     @_abc_1.abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from simsvc.domain.audit import (
     checked,
 )
 from simsvc.ports.record import Record
+from simsvc.record.deliveries import SqlDeliveries
 from tests.contract.support import Place
 from tests.contract.test_record_campaigns import campaign, opened
 from tests.fakes.prompts import NOW
@@ -105,3 +107,27 @@ def test_a_campaign_and_its_note_are_written_together_or_not_at_all(place: Place
     assert made.campaigns() == []
     assert made.audit_from(0, 10) == []
     made.close()
+
+
+def test_two_that_write_wait_for_each_other(place: Place) -> None:
+    """The log reads its newest entry before it writes: the others' writes must not break that."""
+    one, other = place.open(), place.open()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for i in range(40):
+                deliveries = SqlDeliveries(other._engine)
+                deliveries.plan("hook", i, [])
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for i in range(40):
+        one.append_audit([note(i)])
+    thread.join()
+    assert errors == []
+    assert checked(UNKEYED, one.audit_from(0, 100), ChainReport()).entries == 40
+    one.close()
+    other.close()

@@ -27,7 +27,7 @@ from simsvc.ports.record import (
     RecordedPrompt,
     ReplayBatch,
 )
-from simsvc.record.activity import payload_item
+from simsvc.record.activity import payload_item, thinned
 
 
 class _Names:
@@ -203,6 +203,9 @@ class MemoryRecord:
     def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
         return self._events[after : after + limit]
 
+    def last_position(self) -> int:
+        return len(self._events)
+
     @property
     def notes(self) -> list[AuditNote]:
         return [entry.note for entry in self.entries]
@@ -229,16 +232,14 @@ class MemoryRecord:
 
     def activity(self, accounts: Sequence[int], limit: int) -> Activity:
         mine = [p for p in self._prompts.values() if p.owner.account in accounts]
-        step = max(-(-len(mine) // limit), 1)
         rows = [
             (
                 p.outcome.seq, p.owner.account, p.observed_at, p.family, p.trace.frame,
                 p.family or payload_item(p.payload_hash),
             )
             for p in sorted(mine, key=lambda p: (p.observed_at, p.outcome.seq))
-            if p.outcome.seq % step == 0
         ]  # fmt: skip
-        return Activity(np.array(rows, ACTIVITY_DTYPE), len(mine))
+        return Activity(thinned(np.array(rows, ACTIVITY_DTYPE), limit), len(mine))
 
     def cut_prompts(self, seqs: Sequence[int]) -> dict[int, CutPrompt]:
         there = (self._prompts[s] for s in seqs if s in self._prompts)

@@ -67,11 +67,16 @@ COMMANDS = {
     "operations show": (["operations/x"], 0),
     "operations wait": (["operations/x"], 0),
     "operations cancel": (["operations/x"], 0),
+    "webhooks list": ([], 0),
+    "webhooks deliveries": ([], 0),
+    "webhooks retry": (["7"], 0),
+    # It answers neither with 200 nor any other good status.
+    "webhooks test": (["pager"], 1),
 }
 # They print nothing that a server has sent.
 SILENT = {
     "campaigns export", "indicators delete", "reference-sets load", "reference-sets delete",
-    "generations delete",
+    "generations delete", "webhooks retry",
 }  # fmt: skip
 
 

@@ -9,9 +9,15 @@ import pytest
 
 from simsvc.core.access import ALL_ROLES, Principal
 from simsvc.core.lookup import SearchFilter, SearchQuery
-from simsvc.domain.errors import InvalidError, NotFoundError, UnavailableError
+from simsvc.domain.errors import (
+    InvalidError,
+    NotFoundError,
+    OverloadedError,
+    UnavailableError,
+)
 from simsvc.domain.pseudonyms import pseudonym
 from tests.fakes.embedder import DIMENSION, fake_vector
+from tests.fakes.prompts import NOW
 from tests.unit.helpers import Core, prompt
 
 WHO = Principal("ana", ALL_ROLES)
@@ -121,3 +127,50 @@ async def test_an_account(core: Core) -> None:
     assert names.accounts[facts.account].raw == ""
     with pytest.raises(NotFoundError):
         await core.lookup.account(WHO, "nobody")
+
+
+async def test_the_trace_of_a_search_names_its_filters_by_pseudonym(core: Core) -> None:
+    [named] = core.record.account_names([3]).values()
+    account = pseudonym("acct", named.hash)
+    minute = 60_000_000
+    for asked in ("acc-2", account):
+        where = SearchFilter(asked, "org", NOW, NOW + minute, 0.5)
+        await core.lookup.search(WHO, replace(QUERY, where=where))
+    by_raw, by_name = (note.subject for note in core.record.notes)
+    assert by_raw == by_name
+    text, *filters = by_raw.split(" ")
+    [org] = core.record.organization_names([1]).values()
+    assert text.startswith("text:")
+    assert filters == [
+        account,
+        pseudonym("org", org.hash),
+        "since:2027-01-15T08:00:00+00:00",
+        "until:2027-01-15T08:01:00+00:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [(0, "1970-01-01T00:00:00+00:00"), (-(2**40) * 10**6, "-1099511627776000000us")],
+)
+async def test_any_time_can_be_told(core: Core, start: int, told: str) -> None:
+    await core.lookup.search(WHO, replace(QUERY, where=replace(WHERE, start=start)))
+    assert core.record.notes[0].subject.endswith(f" since:{told}")
+
+
+async def test_every_look_up_takes_a_permit(core: Core) -> None:
+    lookups = core.lookup._admission
+    lookups.admit(8)
+    for call in (
+        core.lookup.search(WHO, QUERY),
+        core.lookup.prompt(WHO, 1),
+        core.lookup.account(WHO, "acc-1"),
+    ):
+        with pytest.raises(OverloadedError):
+            await call
+    assert core.record.notes == []
+    lookups.release(8)
+    with pytest.raises(NotFoundError):
+        await core.lookup.prompt(WHO, 999)
+    await core.lookup.prompt(WHO, 1)
+    assert lookups.in_use == 0

@@ -14,6 +14,7 @@ from simsvc.rpc.address import UnsafeAddressError, check_address, is_loopback
 from simsvc.rpc.errors import code_of, status_of, trailers_of
 from simsvc.rpc.policy import METHODS
 from simsvc.v1 import (
+    alerts_pb2,
     campaigns_pb2,
     info_pb2,
     ingest_pb2,
@@ -27,7 +28,7 @@ from simsvc.v1 import (
 
 FILES = (
     ingest_pb2, search_pb2, campaigns_pb2, review_pb2, insight_pb2, reference_sets_pb2, reindex_pb2,
-    info_pb2, share_pb2,
+    info_pb2, share_pb2, alerts_pb2,
     operations_proto_pb2,
 )  # fmt: skip
 ERRORS = [

@@ -32,14 +32,15 @@ from simsvc.share.stix import pattern_of
 
 NOW = 1_790_000_000_000_000
 EVIL = "<script>alert(1)</script>\x1b[31m\u202egnp\r\n=cmd|' /C calc'!A0"
+FOUR = [f"{i:016x}" for i in range(1, 5)]
 WRITER = Exporter("house <b>A</b>", 30)
 SKETCH = SharedSketch(IndicatorKind.FRAME, sketch_of(range(1000, 1300)), 12, 80)
 
 
 def case(**changed: object) -> SharedCase:
     made = SharedCase(
-        name="campaign-1", key_id="pair", first_day=NOW, last_day=NOW, accounts=12, actors=11,
-        prompts=90, confidence=Confidence.HIGH, tactics=("replay",),
+        name="campaign-1", key_id="pair", reported_day=NOW, first_day=NOW, last_day=NOW,
+        accounts=12, actors=11, prompts=90, confidence=Confidence.HIGH, tactics=("replay",),
         claims=(SharedClaim("twins", "alike", 1.0, 0.0, -700.0),),
         coverage=Coverage(90, 60, 0.3, 200, 4.0),
         members=(SharedMember("acct_" + "0" * 32, 0.9, 8),), sketches=(SKETCH,), confirmed=False,
@@ -88,6 +89,7 @@ def test_what_is_written_is_read_again() -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b"[]", b"not json", b"\xff", b"null",
+     b"[" * 100_000,
      b'{"type": "bundle", "id": "x", "objects": [{"type": "indicator"}]}'],
 )  # fmt: skip
 def test_what_is_no_bundle_is_refused_by_name(content: bytes) -> None:
@@ -96,12 +98,26 @@ def test_what_is_no_bundle_is_refused_by_name(content: bytes) -> None:
     assert {v.field for v in caught.value.violations} == {"bundle"}
 
 
+def pattern(**changed: object) -> str:
+    return json.dumps({"kind": "frame", "key_id": "k", "size": 9, "values": FOUR} | changed)
+
+
+def test_a_pattern_of_this_kind_is_read() -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    for made in bundle["objects"]:
+        if made["type"] == "indicator":
+            made["pattern"] = pattern()
+    assert len(read_bundle(json.dumps(bundle).encode()).indicators) == 1
+
+
 @pytest.mark.parametrize(
     "pattern",
-    ["x", "{}", '{"kind":"frame","key_id":"k","size":4,"values":["1"]}',
-     '{"kind":"frame","key_id":"k","size":1,"values":["%s"]}' % ("0" * 16),
-     '{"kind":"other","key_id":"k","size":9,"values":[]}',
-     '{"kind":"frame","key_id":7,"size":9,"values":[]}', "[1]"],
+    [
+        "x", "{}", "[1]", "[" * 100_000, pattern(values=["1"]), pattern(size=1),
+        pattern(size=10**30), pattern(size=True), pattern(kind="other"), pattern(key_id=7),
+        pattern(key_id="a\0b"), pattern(key_id=""), pattern(values=FOUR[:1] * 8),
+        pattern(values=FOUR[:3]), pattern(values="0"),
+    ],
 )  # fmt: skip
 def test_a_pattern_that_is_no_sketch_is_refused(pattern: str) -> None:
     bundle = json.loads(written(ExportFormat.STIX, case()))
@@ -119,6 +135,24 @@ def test_a_bundle_of_somebody_else_says_nothing_to_us() -> None:
             made |= {"pattern_type": "stix", "pattern": "[ipv4-addr:value = '198.51.100.1']"}
             made.pop("pattern_version", None)
     assert read_bundle(json.dumps(bundle).encode()).indicators == ()
+
+
+def test_an_object_has_one_time_of_making_and_ids_are_the_producers_own() -> None:
+    first = json.loads(WRITER.write(case(), ExportFormat.STIX, Tlp.RED, NOW).content)
+    later = json.loads(WRITER.write(case(), ExportFormat.STIX, Tlp.RED, NOW + 10**12).content)
+    made = {o["id"]: o.get("created") for o in first["objects"]}
+    assert made == {o["id"]: o.get("created") for o in later["objects"]}
+    other = Exporter("another house", 30).write(case(), ExportFormat.STIX, Tlp.RED, NOW)
+    own = {o["id"] for o in json.loads(other.content)["objects"]} & made.keys()
+    assert {name.partition("--")[0] for name in own} == {"marking-definition", "user-account"}
+
+
+def test_the_last_version_of_an_object_counts() -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    [made] = [o for o in bundle["objects"] if o["type"] == "indicator"]
+    bundle["objects"].append(made | {"modified": "2029-01-01T00:00:00Z", "confidence": 3})
+    [indicator] = read_bundle(json.dumps(bundle).encode()).indicators
+    assert indicator.confidence == 3
 
 
 def test_a_partners_words_come_in_inert() -> None:
@@ -148,7 +182,7 @@ def test_a_page_is_inert_and_needs_nothing_from_elsewhere() -> None:
     page = written(ExportFormat.HTML, case(name=EVIL, claims=claims, members=members))
     assert "<script" not in page
     assert "\x1b" not in page
-    assert not re.search(r"(src|href|url\()", page)
+    assert not re.search(r"(src|href)=|url\(", page)
     assert "default-src 'none'" in page
     assert "TLP:AMBER" in page
 

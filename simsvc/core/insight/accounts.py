@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from simsvc.core.access import Principal
 from simsvc.core.insight.desk import Desk
@@ -18,13 +20,17 @@ from simsvc.domain.pseudonyms import parse_pseudonym, pseudonym
 from simsvc.domain.signals.twins import TwinRule, sums_of, twin_edges, within_noise
 from simsvc.ports.activity import Activity
 
+Kind = TypeVar("Kind", bound=np.generic)
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 _DAY = 86_400_000_000
 _PROMPTS = 100_000
-_SAMPLE = 48
+# Prompts of an account that are looked at. Breadth grows with them: accounts are compared at like
+# numbers.
+_SAMPLE = 24
 _TWINS = 10
 _FRAMES = 8
 _COMPARED = 100
-_LEAST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,32 +109,32 @@ class AccountInsight:
         most: int,
     ) -> Doings:
         rows = sampled(activity.rows, _SAMPLE)
-        vectors = stage.index.vectors(rows["seq"].tolist())
-        twins = self._twins(stage, actor, pool)[:most]
+        mine = stage.index.vectors(rows["seq"].tolist())
+        mine = mine[mine.any(axis=1)]
+        owners, vectors = _looked_at(stage, pool)
+        twins = self._twins(stage, actor, pool, owners, vectors)[:most]
         return Doings(
             account=account,
             days=_days(activity),
-            breadth=breadth_of(vectors[vectors.any(axis=1)]),
-            median_breadth=_median_breadth(stage, pool),
-            looked_at=len(rows),
+            breadth=breadth_of(mine),
+            median_breadth=_median_breadth(owners, vectors, len(mine)),
+            looked_at=len(mine),
             frames=_frames(activity, pool),
             twins=twins,
             isolation=pool[actor].isolation if actor in pool else 0.0,
             names=self._desk.names([account, *(twin.account for twin in twins)]),
         )
 
-    def _twins(self, stage: Stage, actor: int, pool: dict[int, Kept]) -> list[Twin]:
+    def _twins(
+        self, stage: Stage, actor: int, pool: dict[int, Kept], owners: Ints, vectors: Floats
+    ) -> list[Twin]:
         actors = list(pool)
         if actor not in pool:
             return []
-        seqs = np.concatenate([pool[a].rows["seq"] for a in actors])
-        owners = np.repeat(np.arange(len(actors)), [len(pool[a].rows) for a in actors])
-        vectors = stage.index.vectors(seqs.tolist())
-        there = vectors.any(axis=1)
-        owners, vectors = owners[there], vectors[there] - self._desk.projector.of(stage).mean
-        sums = sums_of(vectors, owners, len(actors))
+        centred = vectors - self._desk.projector.of(stage).mean
+        sums = sums_of(centred, owners, len(actors))
         me = actors.index(actor)
-        edges = twin_edges(sums, within_noise(vectors, owners, sums), TwinRule(neighbours=30))
+        edges = twin_edges(sums, within_noise(centred, owners, sums), TwinRule(neighbours=30))
         near = [(rho, i if j == me else j) for i, j, rho in edges if me in (i, j)]
         book = self._desk.book
         return [
@@ -136,6 +142,23 @@ class AccountInsight:
             for rho, place in sorted(near, reverse=True)
             for account in pool[actors[place]].accounts[:1]
         ]
+
+
+def _looked_at(stage: Stage, pool: dict[int, Kept]) -> tuple[Ints, Floats]:
+    """Return prompts of a pool: the place (n,) in it of whose each is, and the vectors (n, d)."""
+    rows = [_thinned(kept.rows, _SAMPLE) for kept in pool.values()]
+    seqs = [seq for some in rows for seq in some["seq"].tolist()]
+    owners = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
+    vectors = stage.index.vectors(seqs)
+    there = vectors.any(axis=1)
+    return owners[there], vectors[there]
+
+
+def _thinned(rows: npt.NDArray[Kind], most: int) -> npt.NDArray[Kind]:
+    """Return at most so many rows, evenly."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def _actor_of(stage: Stage, account: int) -> int:
@@ -168,11 +191,13 @@ def _frames(activity: Activity, pool: dict[int, Kept]) -> list[UsedFrame]:
     ]  # fmt: skip
 
 
-def _median_breadth(stage: Stage, pool: dict[int, Kept]) -> float:
-    enough = [kept for kept in pool.values() if len(kept.rows) >= _LEAST]
+def _median_breadth(owners: Ints, vectors: Floats, looked_at: int) -> float:
+    """Return the median breadth of accounts with so many prompts each; 0 if there are none."""
+    places = np.unique(owners)
+    enough = places[np.bincount(owners)[places] >= looked_at] if len(places) else places
     step = -(-len(enough) // _COMPARED) or 1
     found = []
-    for kept in enough[::step]:
-        vectors = stage.index.vectors(kept.rows["seq"].tolist())
-        found.append(breadth_of(vectors[vectors.any(axis=1)]))
+    for place in enough[::step].tolist():
+        begin, end = np.searchsorted(owners, [place, place + 1]).tolist()
+        found.append(breadth_of(_thinned(vectors[begin:end], looked_at)))
     return float(np.median(found)) if found else 0.0

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from simsvc.core.access import Principal
 from simsvc.core.insight.desk import Desk
-from simsvc.core.insight.framing import Span, spans_of
-from simsvc.core.insight.links import Link, LinkKind, Links, sampled, shared_by
-from simsvc.core.insight.pool import users_of
+from simsvc.core.insight.framing import Span, common_runs, spans_of
+from simsvc.core.insight.links import Link, LinkKind, Links, rare, sampled, shared_by
+from simsvc.core.insight.pool import Kept, users_of, users_outside
 from simsvc.core.insight.projection import Floats, Projection
 from simsvc.core.lookup import Names
 from simsvc.core.stage import Stage
@@ -24,7 +24,13 @@ _NODES = 150
 _PER_NODE = 48
 _FRAMES = 6
 _EXAMPLES = 5
+_COMPARED = 48
 _STEPS = 200
+# Columns of what accounts may share, and the links that come of it.
+_SHARED = (
+    ("family", LinkKind.LOCKSTEP, "near-duplicate prompt"),
+    ("frame", LinkKind.FRAME, "frame"),
+)
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.void]
 
@@ -103,8 +109,7 @@ class CampaignInsight:
     async def graph(self, campaign_id: str, limit: int) -> Graph:
         """Return what links the accounts of a campaign, at most so many (0: 150)."""
         campaign = self._desk.campaign(campaign_id)
-        work = self._desk.read(lambda: self._graph(self._desk.stage, campaign, limit or _NODES))
-        return await self._desk.permitted(work)
+        return await self._desk.permitted(self._graph(campaign, limit or _NODES))
 
     async def frames(self, who: Principal, campaign_id: str) -> list[FrameUse]:
         """Return the frames of a campaign, most used first; written down, since texts show."""
@@ -137,26 +142,38 @@ class CampaignInsight:
         background = projection.points[kept]
         return Map(projection, background, source, source_seqs, cover, cover_seqs)
 
-    def _graph(self, stage: Stage, campaign: Campaign, limit: int) -> Graph:
+    async def _graph(self, campaign: Campaign, limit: int) -> Graph:
+        desk, stage = self._desk, self._desk.stage
+        pool = await desk.pool(stage, ())
         members = sorted(campaign.members.values(), key=lambda m: (-m.probability, -m.prompts))
-        total, members = len(members), members[:limit]
-        accounts = [m.account for m in members]
-        places = {account: place for place, account in enumerate(accounts)}
-        rows = stage.record.activity(accounts, _POINTS).rows
-        links = Links(len(accounts))
+        shown = members[:limit]
+
+        def work() -> Graph:
+            links = self._links(stage, campaign, shown, pool)
+            names = desk.names(m.account for m in shown)
+            return Graph(shown, links, names, len(members))
+
+        return await desk.read(work)
+
+    def _links(
+        self, stage: Stage, campaign: Campaign, members: list[Member], pool: dict[int, Kept]
+    ) -> list[Link]:
+        places = {m.account: place for place, m in enumerate(members)}
+        rows = stage.record.activity(list(places), _POINTS).rows
+        links = Links(len(members))
         source = sampled(rows[attributed(campaign, rows)], _PER_NODE)
         vectors = stage.index.vectors(source["seq"].tolist())
-        there = vectors.any(axis=1) if len(vectors) else np.zeros(0, np.bool_)
+        there = vectors.any(axis=1)
         owners = np.array([places[a] for a in source["account"].tolist()], np.int64)
-        centred = vectors[there] - self._desk.projector.of(stage).mean
-        links.add_twins(centred, owners[there])
-        lockstep, frame = LinkKind.LOCKSTEP, LinkKind.FRAME
-        links.add_shared(shared_by(rows, "family", places), lockstep, "near-duplicate prompt")
-        links.add_shared(shared_by(rows, "frame", places), frame, "frame")
+        links.add_twins(vectors[there] - self._desk.projector.of(stage).mean, owners[there])
+        inside = {m.actor for m in campaign.members.values()}
+        for column, kind, what in _SHARED:
+            used = rare(shared_by(rows, column, places), users_outside(pool, column, inside))
+            links.add_shared(used, kind, what)
         by_actor = {m.actor: places[m.account] for m in reversed(members)}
         moved = stage.detector.analyst.moves_between(by_actor.keys())
         links.add_sessions((by_actor[a], by_actor[b], n) for a, b, n in moved)
-        return Graph(members, links.strongest(), self._desk.names(accounts), total)
+        return links.strongest()
 
     async def _frames(self, who: Principal, campaign: Campaign) -> list[FrameUse]:
         desk, stage = self._desk, self._desk.stage
@@ -215,7 +232,9 @@ def _placed(
 def _use(stage: Stage, rows: Rows, frame: int, others: int) -> FrameUse:
     """Describe a frame by prompts of different accounts."""
     _, first = np.unique(rows["account"], return_index=True)
-    seqs = rows["seq"][np.sort(first)[:_EXAMPLES]].tolist()
+    seqs = rows["seq"][np.sort(first)[:_COMPARED]].tolist()
     prompts = stage.record.cut_prompts(seqs)
-    examples = tuple((seq, spans_of(prompts[seq])) for seq in seqs if seq in prompts)
+    common = common_runs(prompts.values())
+    there = [seq for seq in seqs if seq in prompts]
+    examples = tuple((seq, spans_of(prompts[seq], common)) for seq in there[:_EXAMPLES])
     return FrameUse(frame, len(rows), len(first), others, examples)

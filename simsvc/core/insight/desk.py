@@ -39,7 +39,7 @@ class Desk:
     ) -> None:
         self.keyring = keyring
         self.book = book
-        self.projector = Projector()
+        self.projector = Projector(readers)
         self._stages = stages
         self._writer = writer
         self._clock = clock

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from simsvc.domain.signals.twins import TwinRule, sums_of, twin_edges, within_noise
 
 Rows = npt.NDArray[np.void]
-# A family or frame that more accounts use links nobody.
-_RARE = 30
+# Of something that more accounts use, each is linked to a few others only.
+_PAIRED = 30
 _PER_ACCOUNT = 8
 
 
@@ -69,15 +69,18 @@ class Links:
 
         Each thing weighs 1/ln(1 + accounts): what many use says little (Hooi et al. 2016, FRAUDAR).
         """
-        weights: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
-        for accounts in used.values():
-            if 2 <= len(accounts) <= _RARE:
-                for pair in combinations(sorted(accounts), 2):
-                    weights[pair].append(1 / np.log1p(len(accounts)))
-        for (one, other), each in weights.items():
-            plural = what if len(each) == 1 else f"{what}s"
-            text = f"they share {len(each)} rare {plural}"
-            self._add(one, other, kind, float(1 - np.exp(-sum(each))), text)
+        by_account: defaultdict[int, set[int]] = defaultdict(set)
+        pairs: set[tuple[int, int]] = set()
+        for thing, accounts in used.items():
+            pairs.update(_pairs(sorted(accounts)))
+            for account in accounts:
+                by_account[account].add(thing)
+        for one, other in sorted(pairs):
+            shared = by_account[one] & by_account[other]
+            weight = sum(1 / np.log1p(len(used[thing])) for thing in shared)
+            plural = what if len(shared) == 1 else f"{what}s"
+            text = f"they share {len(shared)} rare {plural}"
+            self._add(one, other, kind, float(1 - np.exp(-weight)), text)
 
     def add_sessions(self, moves: Iterable[tuple[int, int, int]]) -> None:
         """Link accounts that conversations moved between: (place, place, how many)."""
@@ -104,6 +107,19 @@ class Links:
         link.kinds[kind] = (weight, text)
 
 
+def _pairs(accounts: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """Return all pairs, or of many accounts those next to each other: they hang together too."""
+    if len(accounts) <= _PAIRED:
+        return combinations(accounts, 2)
+    return [pair for step in range(1, _PER_ACCOUNT // 2 + 1)
+            for pair in zip(accounts, accounts[step:], strict=False)]  # fmt: skip
+
+
+def rare(used: Mapping[int, set[int]], outside: Mapping[int, int]) -> dict[int, set[int]]:
+    """Return the things that fewer accounts outside use, as counted there, than inside."""
+    return {thing: who for thing, who in used.items() if outside.get(thing, 0) < len(who)}
+
+
 def shared_by(rows: Rows, column: str, places: Mapping[int, int]) -> dict[int, set[int]]:
     """Return which accounts (as places) use each value of a column; 0 is none."""
     used: defaultdict[int, set[int]] = defaultdict(set)
@@ -115,12 +131,8 @@ def shared_by(rows: Rows, column: str, places: Mapping[int, int]) -> dict[int, s
 
 def sampled(rows: Rows, most: int) -> Rows:
     """Return at most so many rows of each account, evenly over its own."""
-    order = np.argsort(rows["account"], kind="stable")
     kept: list[int] = []
-    accounts, starts = np.unique(rows["account"][order], return_index=True)
-    ends: Sequence[int] = [*starts[1:].tolist(), len(order)]
-    for start, end in zip(starts.tolist(), ends, strict=True):
-        mine = order[start:end]
-        step = -(-len(mine) // most)
-        kept += mine[::step].tolist()
-    return rows[np.sort(np.array(kept, np.int64))] if len(accounts) else rows
+    for account in np.unique(rows["account"]).tolist():
+        mine = np.flatnonzero(rows["account"] == account)
+        kept += mine[:: -(-len(mine) // most)].tolist()
+    return rows[np.sort(np.array(kept, np.int64))]

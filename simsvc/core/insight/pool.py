@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,3 +37,9 @@ def pool_of(detector: Detector, first: Iterable[int]) -> dict[int, Kept]:
 def users_of(pool: dict[int, Kept], frame: int) -> set[int]:
     """Return the actors of a pool that use a frame."""
     return {actor for actor, kept in pool.items() if (kept.rows["frame"] == frame).any()}
+
+
+def users_outside(pool: dict[int, Kept], column: str, inside: Collection[int]) -> dict[int, int]:
+    """Return how many actors of a pool that are not `inside` use each value of a column."""
+    used = [set(kept.rows[column].tolist()) for a, kept in pool.items() if a not in inside]
+    return dict(Counter(value for values in used for value in values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ MOST = 50_000
 # Share of new prompts after which the axes are found anew.
 _RENEWED = 0.05
 _BATCH = 10_000
+# Prompts that the axes are fitted to: of more, they hardly differ.
+_FITTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +44,33 @@ class Projection:
 
 
 class Projector:
-    """Keeps the projection of the generation that answers until enough is new. Any thread."""
+    """Keeps the projection of the generation that answers. Any thread.
 
-    def __init__(self) -> None:
+    Once enough is new it is found again beside the look-ups, on `threads`; until then the earlier
+    one answers. Only the first look at a generation waits.
+    """
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
         self._held: Projection | None = None
+        self._renewing: Future[Projection] | None = None
         self._lock = threading.Lock()
 
     def of(self, stage: Stage) -> Projection:
         """Return the projection of a generation's traffic."""
         with self._lock:
-            stats = stage.index.stats()
-            held = self._held
-            fresh = held is not None and held.generation == stage.generation
-            if held is None or not fresh or stats.last_seq > (1 + _RENEWED) * held.last:
+            held = self._renewed()
+            if held is None or held.generation != stage.generation:
+                self._renewing = None
                 held = self._held = _found(stage.generation, stage.index)
+            elif stage.index.stats().last_seq > (1 + _RENEWED) * held.last and not self._renewing:
+                self._renewing = self._threads.submit(_found, stage.generation, stage.index)
             return held
+
+    def _renewed(self) -> Projection | None:
+        if self._renewing and self._renewing.done():
+            self._held, self._renewing = self._renewing.result(), None
+        return self._held
 
 
 def _found(generation: str, index: VectorIndex) -> Projection:
@@ -69,7 +84,7 @@ def _found(generation: str, index: VectorIndex) -> Projection:
         seqs.append(some[there])
         parts.append(vectors[there])
     vectors = np.concatenate(parts)
-    mean, axes, explained = main_axes(vectors)
+    mean, axes, explained = main_axes(vectors[:: -(-len(vectors) // _FITTED) or 1])
     points = np.asarray((vectors - mean) @ axes, np.float32)
     return Projection(
         generation, stats.last_seq, stats.prompts, mean, axes, explained, np.concatenate(seqs),
@@ -80,7 +95,8 @@ def _found(generation: str, index: VectorIndex) -> Projection:
 def main_axes(vectors: Floats) -> tuple[Floats, Floats, float]:
     """Return the mean (d,), the two main axes (d, 2), and the variance's share on them (PCA).
 
-    The largest component of each axis is positive, so that the same traffic gives the same map.
+    The first of the largest components of each axis is positive, so that the same traffic gives the
+    same map.
     """
     dimension = vectors.shape[1]
     if len(vectors) < 3:
@@ -89,6 +105,8 @@ def main_axes(vectors: Floats) -> tuple[Floats, Floats, float]:
     centred = vectors - mean
     values, columns = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(vectors))
     axes = columns[:, [-1, -2]]
-    signs = np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
+    # Nearly equal ones must not change places by rounding.
+    largest = np.abs(axes) > 0.999 * np.abs(axes).max(axis=0)
+    signs = np.sign(axes[largest.argmax(axis=0), [0, 1]])
     explained = float(values[-2:].sum() / max(values.sum(), 1e-12))
     return mean, np.asarray(axes * signs, np.float32), explained

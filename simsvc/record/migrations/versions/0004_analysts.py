@@ -55,7 +55,31 @@ def _add_sources() -> None:
 
 
 def _create_deliveries() -> None:
-    """Filled by the part that alerts."""
+    op.create_table(
+        "webhooks",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("delivery_id", sa.String(length=64), nullable=False),
+        sa.Column("webhook", sa.String(length=64), nullable=False),
+        sa.Column("campaign_id", sa.String(length=64), nullable=False),
+        sa.Column("change", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_deliveries")),
+    )
+    due = ["webhook", "state", "next_at"]
+    op.create_index(op.f("ix_deliveries_webhook_state_next_at"), "deliveries", due)
+    op.create_index(op.f("ix_deliveries_created_at"), "deliveries", ["created_at"])
 
 
 def _create_indicators() -> None:
@@ -89,7 +113,8 @@ def _drop_indicators() -> None:
 
 
 def _drop_deliveries() -> None:
-    """Filled by the part that alerts."""
+    op.drop_table("deliveries")
+    op.drop_table("webhooks")
 
 
 def _drop_sources() -> None:

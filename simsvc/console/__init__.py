@@ -1,0 +1,1 @@
+"""The web console: pages for analysts over the gRPC client, with the reader's own token."""
