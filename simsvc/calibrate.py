@@ -13,6 +13,7 @@ from simsvc.core.lifecycle import sightings_of
 from simsvc.domain.calibration import Calibration, Observed, calibrate
 from simsvc.domain.campaign import Campaign
 from simsvc.domain.errors import NotFoundError
+from simsvc.domain.review import Verdict
 from simsvc.domain.verdict import Measures, Thresholds
 from simsvc.ports.embedder import ModelInfo
 from simsvc.record.open import open_database
@@ -59,8 +60,14 @@ def calibration_of(
     confirmed: Collection[str] = (),
     dismissed: Collection[str] = (),
 ) -> Calibration:
-    """Look at the record's traffic as the detector does, and learn from it."""
+    """Look at the record's traffic as the detector does, and learn from it.
+
+    What reviewers have judged counts too, unless the caller says otherwise.
+    """
     campaigns = {c.campaign_id: c for c in record.campaigns()}
+    said = {*confirmed, *dismissed}
+    confirmed = {*confirmed, *_judged(campaigns.values(), Verdict.CONFIRMED) - said}
+    dismissed = {*dismissed, *_judged(campaigns.values(), Verdict.DISMISSED) - said}
     left_out = _actors(campaigns[i] for i in confirmed)
     with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
         index = make_index(settings.model_copy(update={"data_dir": Path(folder)}), info, pool)
@@ -75,7 +82,7 @@ def calibration_of(
             last = max([last, *times])
         index.finish_sealing()
         observed = observed_by(detector, (last - first) / _DAY)
-        wrong = [_measures(detector, campaigns[i]) for i in dismissed]
+        wrong = [_measures(detector, campaigns[i]) for i in sorted(dismissed)]
     return calibrate(observed, len(confirmed), [m for m in wrong if m is not None])
 
 
@@ -88,6 +95,10 @@ def describe(made: Calibration) -> str:
         shipped, learned = getattr(base, name), getattr(made.thresholds, name)
         lines.append(f"{name}: {learned:.4g} (shipped {shipped:.4g})")
     return "\n".join(lines)
+
+
+def _judged(campaigns: Iterable[Campaign], verdict: Verdict) -> set[str]:
+    return {c.campaign_id for c in campaigns if c.review.verdict is verdict}
 
 
 def _actors(campaigns: Iterable[Campaign]) -> set[int]:

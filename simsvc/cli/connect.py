@@ -1,18 +1,23 @@
-"""How a command reaches the server, and how it fails."""
+"""Which server a command asks, and how a command fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+import inspect
+import json as jsonlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Concatenate, ParamSpec
 
 import typer
 
+from simsvc.cli.show import plain
 from simsvc.client import Client, Connection, SimsvcRpcError
 
-_UNREACHABLE = 3
-_REFUSED = 1
+REFUSED, UNREACHABLE, FOUND = 1, 3, 4
+_P = ParamSpec("_P")
 
 AddressOption = Annotated[
     str, typer.Option("--address", envvar="SIMSVC_ADDRESS", help="Address of the server.")
@@ -22,23 +27,118 @@ TokenOption = Annotated[
 ]
 CaOption = Annotated[
     Path | None,
-    typer.Option("--ca", envvar="SIMSVC_CA", help="PEM authorities of the server; turns TLS on."),
+    typer.Option(
+        "--ca",
+        envvar="SIMSVC_CA",
+        exists=True,
+        dir_okay=False,
+        help="PEM authorities of the server; turns TLS on.",
+    ),
+]
+CertOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cert",
+        envvar="SIMSVC_CERT",
+        exists=True,
+        dir_okay=False,
+        help="PEM certificate of the caller, for mutual TLS; turns TLS on.",
+    ),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", envvar="SIMSVC_KEY", exists=True, dir_okay=False, help="PEM key of --cert."
+    ),
+]
+TlsOption = Annotated[
+    bool, typer.Option("--tls", envvar="SIMSVC_TLS", help="TLS with the authorities of gRPC.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 
 
-@contextmanager
-def connected(address: str, token: str | None, ca: Path | None) -> Iterator[Client]:
-    """Open a client; turn a failed call into one line and an exit code.
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server that a command asks, and whether it answers in JSON. See `asks`."""
 
-    3: the server could not be reached or is not ready. 1: it refused the call.
+    address: AddressOption = DEFAULT_ADDRESS
+    token: TokenOption = None
+    ca: CaOption = None
+    cert: CertOption = None
+    key: KeyOption = None
+    tls: TlsOption = False
+    json: JsonOption = False
+
+    def client(self) -> AbstractContextManager[Client]:
+        """See `connected`."""
+        return connected(
+            self.address, self.token, self.ca, self.cert, self.key, tls=self.tls, as_json=self.json
+        )
+
+    def tell_deleted(self, name: str) -> None:
+        """Say that something is deleted."""
+        told = jsonlib.dumps({"deleted": name}) if self.json else f"deleted {plain(name)}"
+        typer.echo(told)
+
+
+def asks(command: Callable[Concatenate[Server, _P], None]) -> Callable[..., None]:
+    """Return a command with an option for each field of `Server`, which it gets first."""
+    signature = inspect.signature(command, eval_str=True)
+    _, *own = signature.parameters.values()
+    options = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for option in inspect.signature(Server, eval_str=True).parameters.values()
+    ]
+
+    @functools.wraps(command)
+    def asking(*args: _P.args, **given: _P.kwargs) -> None:
+        server = Server(**{f.name: given.pop(f.name) for f in fields(Server)})  # type: ignore[arg-type]
+        command(server, *args, **given)
+
+    parameters = [*own, *options]
+    # What typer reads.
+    asking.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    asking.__annotations__ = {p.name: p.annotation for p in parameters}
+    return asking
+
+
+@contextmanager
+def connected(
+    address: str,
+    token: str | None,
+    ca: Path | None,
+    cert: Path | None = None,
+    key: Path | None = None,
+    *,
+    tls: bool = False,
+    as_json: bool = False,
+) -> Iterator[Client]:
+    """Open a client; turn a failed call into one line on standard error and an exit code.
+
+    3: the server could not be reached or is not ready. 1: it refused the call. 2: what was given
+    cannot be sent.
     """
-    connection = Connection(address, token, ca.read_bytes() if ca else None)
     try:
-        with Client(connection) as client:
+        authorities, certificate, secret = (f.read_bytes() if f else None for f in (ca, cert, key))
+        with Client(Connection(address, token, authorities, certificate, secret, tls)) as client:
             yield client
     except SimsvcRpcError as error:
-        typer.echo(f"error: {error.code.name}: {error.message}", err=True)
+        typer.echo(_told(error, as_json=as_json), err=True)
         unreachable = error.code.name in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
-        raise typer.Exit(_UNREACHABLE if unreachable else _REFUSED) from error
+        raise typer.Exit(UNREACHABLE if unreachable else REFUSED) from error
+    except ValueError as error:
+        raise typer.BadParameter(plain(str(error))) from error
+
+
+def _told(error: SimsvcRpcError, *, as_json: bool) -> str:
+    if not as_json:
+        return f"error: {error.code.name}: {plain(error.message)}"
+    told = {
+        "code": error.code.name,
+        "message": error.message,
+        "reason": error.reason,
+        "violations": [asdict(violation) for violation in error.violations],
+        "retry_after": error.retry_after,
+    }
+    return jsonlib.dumps({"error": told})

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from simsvc.cli.show import plain
 from simsvc.client import (
     CampaignPreview,
     Client,
@@ -32,7 +33,7 @@ def conclude(client: Client, started: Operation, *, wait: bool, as_json: bool) -
     ended = started
     if wait and not started.done:
         if not as_json:
-            typer.echo(f"{started.name} goes on if this is interrupted", err=True)
+            typer.echo(f"{plain(started.name)} goes on if this is interrupted", err=True)
         ended = awaited(client, started.name, None, as_json=as_json)
     show_operation(ended, as_json=as_json)
     if ended.error is not None:
@@ -86,7 +87,7 @@ def line_of(operation: Operation) -> str:
         parts.append(f"{timedelta(seconds=round(operation.remaining.total_seconds()))} left")
     if operation.error is not None:
         parts.append(operation.error.message)
-    return ", ".join(parts)
+    return plain(", ".join(parts))
 
 
 def report_lines(generation: Generation) -> list[str]:
@@ -96,14 +97,15 @@ def report_lines(generation: Generation) -> list[str]:
         return []
     shared = f"{report.neighbour_overlap:.0%} of the ten nearest are those of the one that answers"
     kinds = ("kept", report.kept), ("appearing", report.appearing), ("vanishing", report.vanishing)
-    return [
-        f"{generation.generation_id} compared, {report.sample} of {report.prompts} prompts:",
-        f"  recall@10 of its index: {report.recall:.3f}",
-        f"  overlap: {shared}",
-        *(f"  campaigns {kind}: {_previews(found)}" for kind, found in kinds),
-        f"  reference sets to load again: {', '.join(report.missing_reference_sets) or 'none'}",
-        f"  thresholds: {report.calibration}",
+    lines = [
+        f"recall@10 of its index: {report.recall:.3f}",
+        f"overlap: {shared}",
+        *(f"campaigns {kind}: {_previews(found)}" for kind, found in kinds),
+        f"reference sets to load again: {', '.join(report.missing_reference_sets) or 'none'}",
+        f"thresholds: {report.calibration}",
     ]
+    compared = f"{generation.generation_id} compared, {report.sample} of {report.prompts} prompts:"
+    return [plain(compared), *(f"  {plain(line)}" for line in lines)]
 
 
 @contextmanager

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from simsvc.cli.connect import (
-    DEFAULT_ADDRESS,
-    AddressOption,
-    CaOption,
-    JsonOption,
-    TokenOption,
-    connected,
-)
+from simsvc.cli.connect import Server, asks
 from simsvc.cli.following import conclude, report_lines, to_json
-from simsvc.cli.show import console
+from simsvc.cli.show import add_row, console, plain, table_of
 from simsvc.client import Generation, IndexOptions, Operation
 
 generations_app = typer.Typer(
@@ -57,16 +48,12 @@ WaitOption = Annotated[
 
 
 @generations_app.command("list")
-def list_generations(
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+@asks
+def list_generations(server: Server) -> None:
     """List the generations, oldest first, and what those in the state shadow would change."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         generations = client.generations()
-    if json:
+    if server.json:
         for generation in generations:
             typer.echo(to_json(generation))
         return
@@ -77,7 +64,9 @@ def list_generations(
 
 
 @generations_app.command()
+@asks
 def reindex(
+    server: Server,
     model: ModelOption = "",
     recall: RecallOption = None,
     segment_prompts: SegmentPromptsOption = None,
@@ -86,10 +75,6 @@ def reindex(
     ann_prompts: AnnPromptsOption = None,
     dry_run: DryRunOption = False,
     wait: WaitOption = False,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Make another generation, of another model, with another index, or both.
 
@@ -97,60 +82,46 @@ def reindex(
     is activated.
     """
     index = IndexOptions(segment_prompts, segment_merge, segment_largest, ann_prompts, recall)
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         started = client.start_reindex(model, index=index, validate_only=dry_run)
-        if dry_run and not json:
-            typer.echo(_planned(started))
+        if dry_run and not server.json:
+            typer.echo(plain(_planned(started)))
         else:
-            conclude(client, started, wait=wait, as_json=json)
+            conclude(client, started, wait=wait, as_json=server.json)
 
 
 @generations_app.command()
-def activate(
-    generation_id: IdArgument,
-    wait: WaitOption = False,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+@asks
+def activate(server: Server, generation_id: IdArgument, wait: WaitOption = False) -> None:
     """Let a generation answer, once it has all prompts."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         started = client.activate_generation(generation_id)
-        conclude(client, started, wait=wait, as_json=json)
+        conclude(client, started, wait=wait, as_json=server.json)
 
 
 @generations_app.command()
-def rollback(
-    wait: WaitOption = False,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+@asks
+def rollback(server: Server, wait: WaitOption = False) -> None:
     """Let the generation answer again that answered before."""
-    with connected(address, token, ca) as client:
-        conclude(client, client.roll_back_generation(), wait=wait, as_json=json)
+    with server.client() as client:
+        conclude(client, client.roll_back_generation(), wait=wait, as_json=server.json)
 
 
 @generations_app.command()
+@asks
 def delete(
+    server: Server,
     generation_id: IdArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Delete a generation that neither answers nor is being built."""
     if not yes:
         question = f"Delete {generation_id} with its vectors and index files?"
         # Standard output is for the answer, which may be JSON.
         typer.confirm(question, abort=True, err=True)
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         client.delete_generation(generation_id)
-    told = jsonlib.dumps({"deleted": generation_id}) if json else f"deleted {generation_id}"
-    typer.echo(told)
+    server.tell_deleted(generation_id)
 
 
 def _planned(plan: Operation) -> str:
@@ -167,14 +138,14 @@ def _planned(plan: Operation) -> str:
 
 
 def _table(generations: Sequence[Generation]) -> Table:
-    table = Table(title=f"{len(generations)} generations", title_justify="left")
-    for column in ("generation", "state", "model", "dimension", "index", "made"):
-        table.add_column(column, overflow="fold")
+    columns = ("generation", "state", "model", "dimension", "index", "made")
+    table = table_of(f"{len(generations)} generations", *columns, wrapped=columns)
     for made in generations:
-        table.add_row(
+        add_row(
+            table,
             made.generation_id,
             made.state.value,
-            Text(made.model),
+            made.model,
             str(made.dimension),
             _chosen(made.index),
             made.created_at.strftime("%Y-%m-%d %H:%M") if made.created_at else "-",

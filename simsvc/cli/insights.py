@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simsvc.cli.show import inert, when
+from simsvc.cli.show import add_row, inert, plain, table_of, when, whole
 from simsvc.client import AccountActivity, CampaignFrames
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,18 +37,16 @@ def activity_rows(activity: AccountActivity) -> list[tuple[str, Text]]:
     for used in activity.frames:
         users = f"{used.accounts} accounts use it, of those that sent last"
         text = f"{used.prompts} prompts, such as {used.example_prompt_id}; {users}"
-        rows.append((used.frame_id, Text(text)))
+        rows.append((used.frame_id, whole(text)))
     return rows
 
 
 def twins_table(activity: AccountActivity) -> Table:
     """Return the accounts whose prompts are of the same distribution."""
-    table = Table(title="Nearest twins", title_justify="left")
-    for name in ("account", "rho", "prompts", "campaigns"):
-        table.add_column(name, no_wrap=True)
+    table = table_of("Nearest twins", "account", "rho", "prompts", "campaigns")
     for twin in activity.twins:
         campaigns = ", ".join(twin.campaign_ids) or "-"
-        table.add_row(twin.account, f"{twin.rho:.2f}", str(twin.prompts), campaigns)
+        add_row(table, twin.account, f"{twin.rho:.2f}", str(twin.prompts), campaigns)
     return table
 
 
@@ -58,9 +56,10 @@ def frames_panel(found: CampaignFrames) -> RenderableType:
     for frame in found.frames[:_FRAMES]:
         outside = f", {frame.other_accounts} other accounts use it" if frame.frame_id else ""
         name = frame.frame_id or "no frame"
-        parts.append(Text(f"{name}: {frame.prompts} prompts of {frame.accounts} accounts{outside}"))
+        used = f"{frame.prompts} prompts of {frame.accounts} accounts{outside}"
+        parts.append(whole(f"{name}: {used}"))
         for example in frame.examples[:_EXAMPLES]:
-            line = Text(f"  {example.prompt_id}  ")
+            line = Text(f"  {plain(example.prompt_id)}  ")
             for span in example.spans:
                 line.append(_piece(span.text, varying=span.varying))
             parts.append(line if example.spans else line.append("(text not stored)", "dim"))

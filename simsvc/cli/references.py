@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from simsvc.cli.connect import DEFAULT_ADDRESS, AddressOption, CaOption, TokenOption, connected
-from simsvc.cli.show import console, when
+from simsvc.cli.connect import Server, asks
+from simsvc.cli.show import add_row, console, plain, print_json, table_of, when, word
 from simsvc.client import ReferenceSet, ReferenceSetKind
 
 references_app = typer.Typer(
@@ -19,64 +18,83 @@ references_app = typer.Typer(
 
 
 @references_app.command()
+@asks
 def load(
+    server: Server,
     name: Annotated[str, typer.Argument(help="Id of the set; made if it is new.")],
     file: Annotated[
-        Path, typer.Argument(help='A text a line, or JSON lines with "text"; a template: whole.')
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help='A text a line, or JSON lines with "text"; a template: whole.',
+        ),
     ],
     template: Annotated[
         bool, typer.Option(help="The file is one template that an app may send.")
     ] = False,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
 ) -> None:
     """Load a data set, or a template that is allowed."""
-    content = file.read_text("utf-8")
-    texts = [content] if template else [_text(line) for line in content.split("\n") if line.strip()]
-    with connected(address, token, ca) as client:
+    texts = _texts(file, template=template)
+    with server.client() as client:
         made = client.load_reference_set(name, texts, allowed_template=template)
-    typer.echo(f"{name}: {made.items} items")
+    if server.json:
+        print_json(made)
+    else:
+        typer.echo(f"{plain(name)}: {made.items} items")
 
 
 @references_app.command("list")
-def list_sets(
-    address: AddressOption = DEFAULT_ADDRESS, token: TokenOption = None, ca: CaOption = None
-) -> None:
+@asks
+def list_sets(server: Server) -> None:
     """List the reference sets."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         sets = client.list_reference_sets()
-    table = Table(title=f"{len(sets)} reference sets", title_justify="left")
-    for column in ("set", "kind", "items", "loaded"):
-        table.add_column(column)
+    if server.json:
+        for held in sets:
+            print_json(held)
+        return
+    table = table_of(f"{len(sets)} reference sets", "set", "kind", "items", "loaded")
     for held in sets:
-        table.add_row(held.reference_set_id, _kind(held), str(held.items), when(held.create_time))
+        add_row(table, held.reference_set_id, _kind(held), str(held.items), when(held.create_time))
     console().print(table)
 
 
 @references_app.command()
+@asks
 def delete(
+    server: Server,
     name: Annotated[str, typer.Argument(help="Id of the set.")],
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
 ) -> None:
     """Delete a reference set."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         client.delete_reference_set(name)
-    typer.echo(f"deleted {name}")
+    server.tell_deleted(name)
 
 
-def _text(line: str) -> str:
+def _texts(file: Path, *, template: bool) -> list[str]:
+    try:
+        content = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"the file is not UTF-8 at byte {error.start}") from error
+    if template:
+        return [content]
+    lines = enumerate(content.split("\n"), 1)
+    return [_text(line, number) for number, line in lines if line.strip()]
+
+
+def _text(line: str, number: int) -> str:
     """Return the text of a line: JSON with "text", or the line itself."""
-    if line.lstrip().startswith("{"):
+    if not line.lstrip().startswith("{"):
+        return line
+    try:
         row = json.loads(line)
-        if isinstance(row.get("text"), str):
-            return str(row["text"])
-        raise typer.BadParameter('a JSON line lacks "text"')
-    return line
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"line {number} is no JSON: {error.msg}") from error
+    if isinstance(row.get("text"), str):
+        return str(row["text"])
+    raise typer.BadParameter(f'line {number} lacks "text"')
 
 
 def _kind(held: ReferenceSet) -> str:
-    name = ReferenceSetKind.Name(held.kind)
-    return name.removeprefix("REFERENCE_SET_KIND_").lower()
+    return word(ReferenceSetKind.Name, held.kind, "REFERENCE_SET_KIND_")

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from google.protobuf.json_format import MessageToJson
-from rich.table import Table
-from rich.text import Text
 
-from simsvc.cli.connect import (
-    DEFAULT_ADDRESS,
-    AddressOption,
-    CaOption,
-    JsonOption,
-    TokenOption,
-    connected,
+from simsvc.cli.connect import Server, asks
+from simsvc.cli.show import (
+    add_row,
+    console,
+    inert,
+    print_json,
+    state_name,
+    table_of,
+    when,
+    whole,
+    word,
 )
-from simsvc.cli.show import console, inert, state_name, when
 from simsvc.client import AuditEntry, Campaign, Client, Verdict
 
 
@@ -53,160 +53,140 @@ review_app = typer.Typer(
 
 
 @review_app.command()
+@asks
 def assign(
+    server: Server,
     campaign_id: CampaignArgument,
     assignee: Annotated[str, typer.Argument(help='Name of a token\'s holder; "" for nobody.')],
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Name who looks after a campaign."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.assign_campaign(seen, assignee), as_json=json)
+        _tell(client.assign_campaign(seen, assignee), as_json=server.json)
 
 
 @review_app.command()
+@asks
 def comment(
+    server: Server,
     campaign_id: CampaignArgument,
     text: Annotated[str, typer.Argument(help="The remark.")],
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Add a remark."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.comment_campaign(seen, text), as_json=json)
+        _tell(client.comment_campaign(seen, text), as_json=server.json)
 
 
 @review_app.command()
+@asks
 def confirm(
+    server: Server,
     campaign_id: CampaignArgument,
     comment: CommentOption = "",
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Say that a campaign is what it is reported to be."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.confirm_campaign(seen, comment), as_json=json)
+        _tell(client.confirm_campaign(seen, comment), as_json=server.json)
 
 
 @review_app.command()
+@asks
 def dismiss(
+    server: Server,
     campaign_id: CampaignArgument,
     reason: Annotated[Reason, typer.Option(help="Why it is none.")],
     comment: CommentOption = "",
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Say that a campaign is none; it does not come back without new evidence."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.dismiss_campaign(seen, reason.value, comment), as_json=json)
+        _tell(client.dismiss_campaign(seen, reason.value, comment), as_json=server.json)
 
 
 @review_app.command()
+@asks
 def reopen(
+    server: Server,
     campaign_id: CampaignArgument,
     comment: CommentOption = "",
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Take a confirmation or dismissal back."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.reopen_campaign(seen, comment), as_json=json)
+        _tell(client.reopen_campaign(seen, comment), as_json=server.json)
 
 
 @review_app.command()
+@asks
 def exclude(
+    server: Server,
     campaign_id: CampaignArgument,
     account: Annotated[str, typer.Argument(help="Raw id or pseudonym.")],
     comment: CommentOption = "",
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Take an account out of a campaign for good."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.exclude_account(seen, account, comment), as_json=json)
+        _tell(client.exclude_account(seen, account, comment), as_json=server.json)
 
 
 @review_app.command()
+@asks
 def undo(
+    server: Server,
     campaign_id: CampaignArgument,
     entry_id: Annotated[str, typer.Argument(help="Entry of `history`.")],
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Take one review back."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.undo_review(seen, entry_id), as_json=json)
+        _tell(client.undo_review(seen, entry_id), as_json=server.json)
 
 
 @review_app.command()
-def history(
-    campaign_id: CampaignArgument,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+@asks
+def history(server: Server, campaign_id: CampaignArgument) -> None:
     """List what was decided about a campaign, newest first."""
-    with connected(address, token, ca) as client:
-        show_entries(list(client.reviews(campaign_id)), as_json=json)
+    with server.client() as client:
+        show_entries(list(client.reviews(campaign_id)), as_json=server.json)
 
 
+@asks
 def merge(
+    server: Server,
     campaign_id: CampaignArgument,
     merged: Annotated[list[str], typer.Argument(help="Campaigns that become part of it.")],
     comment: CommentOption = "",
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Let other campaigns become part of one."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.merge_campaigns(seen, merged, comment), as_json=json)
+        _tell(client.merge_campaigns(seen, merged, comment), as_json=server.json)
 
 
+@asks
 def split(
+    server: Server,
     campaign_id: CampaignArgument,
     accounts: Annotated[
         list[str] | None, typer.Argument(help="Raw ids or pseudonyms of members.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="A file with one of them a line.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A file with one of them a line."),
+    ] = None,
     comment: CommentOption = "",
     etag: EtagOption = "",
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Make a campaign of its own of some members."""
     chosen = list(accounts or ())
@@ -214,22 +194,23 @@ def split(
         chosen += [line.strip() for line in file.read_text("utf-8").split("\n") if line.strip()]
     if not chosen:
         raise typer.BadParameter("name accounts, or a --file of them")
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         seen = _seen(client, campaign_id, etag)
-        _tell(client.split_campaign(seen, chosen, comment), as_json=json)
+        _tell(client.split_campaign(seen, chosen, comment), as_json=server.json)
 
 
 def show_entries(entries: list[AuditEntry], *, as_json: bool) -> None:
     """Print entries of the audit log."""
     if as_json:
         for entry in entries:
-            typer.echo(MessageToJson(entry, indent=None, preserving_proto_field_name=True))
+            print_json(entry)
         return
-    table = Table(title=f"{len(entries)} entries", title_justify="left")
-    for name in ("entry", "time", "who", "what", "about", "change", "remark"):
-        table.add_column(name, no_wrap=name in ("entry", "time", "what"))
+    folded = ("who", "about", "change", "remark")
+    columns = ("entry", "time", "who", "what", "about", "change", "remark")
+    table = table_of(f"{len(entries)} entries", *columns, wrapped=folded)
     for entry in entries:
-        table.add_row(
+        add_row(
+            table,
             entry.entry_id,
             when(entry.time),
             inert(entry.principal),
@@ -251,24 +232,24 @@ def _seen(client: Client, campaign_id: str, etag: str) -> Campaign:
 
 def _tell(campaign: Campaign, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(MessageToJson(campaign, indent=None, preserving_proto_field_name=True))
+        print_json(campaign)
         return
-    verdict = Verdict.Name(campaign.review.verdict).removeprefix("VERDICT_").lower()
+    verdict = word(Verdict.Name, campaign.review.verdict, "VERDICT_")
     told = {"none": "not judged"}.get(verdict, verdict)
-    assignee = inert(campaign.review.assignee).plain or "nobody"
+    assignee = campaign.review.assignee or "nobody"
     line = (
         f"{campaign.campaign_id}: {state_name(campaign)}, {told}, {campaign.account_count} "
         f"accounts, looked after by {assignee}"
     )
-    console().print(Text(line), soft_wrap=True)
+    console().print(whole(line), soft_wrap=True)
 
 
-def _action(entry: AuditEntry) -> Text:
-    text = inert(entry.action)
+def _action(entry: AuditEntry) -> str:
+    text = entry.action
     if entry.undone_by:
-        text.append(f" (undone by {entry.undone_by})")
+        text += f" (undone by {entry.undone_by})"
     if entry.undoes:
-        text.append(f" of {entry.undoes}")
+        text += f" of {entry.undoes}"
     return text
 
 

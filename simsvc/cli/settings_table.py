@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -12,11 +13,29 @@ from simsvc.settings import Settings
 _START, _END = "<!-- settings -->", "<!-- /settings -->"
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as an environment variable; no default is ""."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+def settings_list() -> list[Setting]:
+    """Return every setting."""
+    return [
+        Setting(f"SIMSVC_{name.upper()}", _default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
 def settings_table() -> str:
     """Return every setting with its default and meaning in Markdown."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        lines.append(f"| `SIMSVC_{name.upper()}` | {_default(field)} | {field.description} |")
+    for setting in settings_list():
+        default = f"`{setting.default}`" if setting.default else ""
+        lines.append(f"| `{setting.variable}` | {default} | {setting.meaning} |")
     return "\n".join(lines)
 
 
@@ -37,4 +56,4 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, Path):
         value = value.as_posix()
-    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+    return f"{value:g}" if isinstance(value, float) else str(value)

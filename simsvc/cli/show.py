@@ -1,10 +1,14 @@
-"""Answers as tables. Prompt texts are somebody's input: they are shown inert."""
+"""Answers as tables. What a server sends may be somebody's input: all of it is shown inert."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import typer
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -16,9 +20,9 @@ from simsvc.client import (
     CampaignState,
     Confidence,
     Role,
-    SearchPromptsResponse,
     StoredPrompt,
     TextState,
+    Verdict,
 )
 
 _EXCERPT = 110
@@ -26,10 +30,50 @@ _MEMBERS = 20
 _REASONS = 1
 
 
+def plain(text: str) -> str:
+    """Return a text on one line, without what a terminal acts on.
+
+    Not printable are controls (escape sequences), signs that turn the direction of writing, joiners
+    and separators of lines: each becomes a space.
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def whole(text: str) -> Text:
+    """Return all of a text on one line, without control characters or markup."""
+    return Text(plain(text))
+
+
 def inert(text: str, width: int = _EXCERPT) -> Text:
     """Return a text on one line, without control characters or markup, cut to a width."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = plain(text)
     return Text(line if len(line) <= width else f"{line[: width - 1]}…")
+
+
+def table_of(title: str, *columns: str, wrapped: Sequence[str] = (), header: bool = True) -> Table:
+    """Return an empty table; only `wrapped` columns break lines. Fill it by `add_row`."""
+    table = Table(title=whole(title), title_justify="left", show_header=header)
+    for name in columns:
+        table.add_column(name, no_wrap=name not in wrapped)
+    return table
+
+
+def add_row(table: Table, *cells: str | Text) -> None:
+    """Add a row, the strings in it as `whole`."""
+    table.add_row(*(whole(cell) if isinstance(cell, str) else cell for cell in cells))
+
+
+def word(name: Callable[[Any], str], value: int, prefix: str) -> str:
+    """Return what `Name` of an enum calls a value, in lower case; a newer server has others."""
+    try:
+        return name(value).removeprefix(prefix).lower()
+    except ValueError:
+        return f"unknown ({value})"
+
+
+def print_json(message: Message) -> None:
+    """Print a message as JSON on a line, in ASCII."""
+    typer.echo(MessageToJson(message, indent=None, preserving_proto_field_name=True))
 
 
 def payload(prompt: StoredPrompt) -> Text:
@@ -52,47 +96,17 @@ def odds(log_p: float) -> str:
     return f"p = 10^{log_p / math.log(10):.1f}" if log_p < 0 else "-"
 
 
-def matches_table(response: SearchPromptsResponse) -> RenderableType:
-    """Return a page of matches, a row an account."""
-    title = (
-        f"{response.total_prompts} similar prompts of {response.total_accounts} accounts "
-        f"({response.total_actors} with organisations collapsed)"
-    )
-    table = Table(title=title, title_justify="left")
-    for name in ("similarity", "account", "prompts", "first", "last", "most similar"):
-        table.add_column(name, no_wrap=name != "most similar")
-    for group in response.groups:
-        text = payload(group.matches[0].prompt) if group.matches else Text("(no longer kept)")
-        table.add_row(
-            f"{group.best_similarity:.3f}",
-            short(group.account),
-            str(group.match_count),
-            when(group.first_observed_at),
-            when(group.last_observed_at),
-            text,
-        )
-    return table
-
-
 def campaigns_table(campaigns: Sequence[Campaign]) -> RenderableType:
     """Return campaigns, a row each."""
-    table = Table(title=f"{len(campaigns)} campaigns", title_justify="left")
-    for name in (
-        "campaign",
-        "confidence",
-        "state",
-        "accounts",
-        "prompts",
-        "last seen",
-        "reported",
-        "tactics",
-    ):
-        table.add_column(name, no_wrap=True)
+    columns = ("campaign", "confidence", "state", "review", "accounts", "prompts", "last seen")
+    table = table_of(f"{len(campaigns)} campaigns", *columns, "reported", "tactics")
     for campaign in campaigns:
-        table.add_row(
+        add_row(
+            table,
             campaign.campaign_id,
             confidence_name(campaign),
             state_name(campaign),
+            _review(campaign),
             str(campaign.account_count),
             str(campaign.prompt_count),
             when(campaign.last_seen),
@@ -107,19 +121,19 @@ def campaign_panel(
 ) -> RenderableType:
     """Return all about one campaign: what was seen, the evidence, examples, `more`, accounts."""
     parts: list[RenderableType] = [
-        Text(campaign.summary),
+        whole(campaign.summary),
         Text(f"First reported {when(campaign.first_reported_at)} UTC.\n", style="dim"),
         _evidence(campaign),
         *_coverage(campaign),
         *_against(campaign),
-        *(Text(f"- {step}") for step in campaign.next_steps),
+        *(whole(f"- {step}") for step in campaign.next_steps),
         Text(""),
         _examples(examples),
         *more,
         _members(campaign),
     ]
     title = f"campaign {campaign.campaign_id} ({confidence_name(campaign)}, {state_name(campaign)})"
-    return Panel(Group(*parts), title=title, title_align="left")
+    return Panel(Group(*parts), title=whole(title), title_align="left")
 
 
 def short(account: str) -> str:
@@ -129,25 +143,32 @@ def short(account: str) -> str:
 
 def confidence_name(campaign: Campaign) -> str:
     """Return the confidence in lower case."""
-    return Confidence.Name(campaign.confidence).removeprefix("CONFIDENCE_").lower()
+    return word(Confidence.Name, campaign.confidence, "CONFIDENCE_")
 
 
 def state_name(campaign: Campaign) -> str:
     """Return the state in lower case."""
-    return CampaignState.Name(campaign.state).removeprefix("CAMPAIGN_STATE_").lower()
+    return word(CampaignState.Name, campaign.state, "CAMPAIGN_STATE_")
+
+
+def _review(campaign: Campaign) -> str:
+    """Return what people have decided, and who looks after it."""
+    verdict = word(Verdict.Name, campaign.review.verdict, "VERDICT_")
+    told = [] if verdict in ("none", "unspecified") else [verdict]
+    return ", ".join([*told, *filter(None, [campaign.review.assignee])]) or "-"
 
 
 def _evidence(campaign: Campaign) -> Table:
-    table = Table(title="Evidence", title_justify="left")
-    for name in ("signal", "seen", "expected", "chance if innocent", "in words"):
-        table.add_column(name, no_wrap=name != "in words")
+    columns = ("signal", "seen", "expected", "chance if innocent", "in words")
+    table = table_of("Evidence", *columns, wrapped=("in words",))
     for evidence in campaign.evidence:
-        table.add_row(
+        add_row(
+            table,
             evidence.signal,
             f"{evidence.value:.2f}",
             f"{evidence.expected:.2f}",
             odds(evidence.log_p_value),
-            Text(evidence.description),
+            evidence.description,
         )
     return table
 
@@ -165,17 +186,16 @@ def _coverage(campaign: Campaign) -> list[RenderableType]:
 def _against(campaign: Campaign) -> list[RenderableType]:
     if not campaign.counter_evidence:
         return []
-    lines = [Text(f"- {words}") for words in campaign.counter_evidence]
+    lines = [whole(f"- {words}") for words in campaign.counter_evidence]
     return [Text("What speaks against it", style="italic"), *lines, Text("")]
 
 
 def _examples(examples: Sequence[StoredPrompt]) -> Table:
-    table = Table(title="Typical prompts", title_justify="left")
-    for name in ("prompt", "account", "observed", "text"):
-        table.add_column(name, no_wrap=name != "text")
+    columns = ("prompt", "account", "observed", "text")
+    table = table_of("Typical prompts", *columns, wrapped=("text",))
     for prompt in examples:
         account, at = short(prompt.account), when(prompt.observed_at)
-        table.add_row(prompt.prompt_id, account, at, payload(prompt))
+        add_row(table, prompt.prompt_id, account, at, payload(prompt))
     return table
 
 
@@ -183,17 +203,17 @@ def _members(campaign: Campaign) -> Table:
     shown = campaign.members[:_MEMBERS]
     more = len(campaign.members) - len(shown)
     title = f"Accounts ({len(campaign.members)})" + (f", the first {_MEMBERS}" if more else "")
-    table = Table(title=title, title_justify="left")
-    for name in ("account", "organisation", "belongs", "prompts", "last seen", "because"):
-        table.add_column(name, no_wrap=name != "because")
+    columns = ("account", "organisation", "belongs", "prompts", "last seen", "because")
+    table = table_of(title, *columns, wrapped=("because",))
     for member in shown:
-        table.add_row(
+        add_row(
+            table,
             member.account,
             short(member.organization) or "-",
             f"{member.attribution_probability:.2f}",
             str(member.prompts),
             when(member.last_seen),
-            Text("; ".join(member.reasons[:_REASONS])),
+            "; ".join(member.reasons[:_REASONS]),
         )
     return table
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import enum
-import json as json_module
+import json
 from itertools import islice
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToJson
-from google.protobuf.message import Message
-from rich.table import Table
 
-from simsvc.cli.connect import (
-    DEFAULT_ADDRESS,
-    AddressOption,
-    CaOption,
-    JsonOption,
-    TokenOption,
-    connected,
-)
-from simsvc.cli.show import console, inert, when
+from simsvc.cli.connect import REFUSED, Server, asks
+from simsvc.cli.show import add_row, console, inert, plain, print_json, table_of, when, word
 from simsvc.client import DeliveryState
 from simsvc.share.alert import schema as alert_schema
 
-_REFUSED = 1
 webhooks_app = typer.Typer(
     no_args_is_help=True, help="Alerts to webhooks: list, deliveries, retry, test, schema."
 )
@@ -39,91 +28,76 @@ class State(enum.StrEnum):
 
 
 @webhooks_app.command("list")
-def list_webhooks(
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
-) -> None:
+@asks
+def list_webhooks(server: Server) -> None:
     """List the webhooks of the server's settings."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         held = client.list_webhooks()
     for webhook in held:
-        if json:
-            _print_json(webhook)
+        if server.json:
+            print_json(webhook)
         else:
             wanted = ", ".join(webhook.changes) or "every change"
             gone = "; gone: it answered 410" if webhook.gone else ""
-            typer.echo(f"{inert(webhook.name).plain}: {wanted}{gone}")
+            typer.echo(plain(f"{webhook.name}: {wanted}{gone}"))
 
 
 @webhooks_app.command()
+@asks
 def deliveries(
+    server: Server,
     state: Annotated[State | None, typer.Option(help="Only these.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Deliveries shown.")] = 50,
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
 ) -> None:
     """List alerts that were or are to be delivered, newest first."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         pages = client.deliveries(state.value if state else "", min(limit, 200))
         held = list(islice(pages, limit))
-    if json:
+    if server.json:
         for delivery in held:
-            _print_json(delivery)
+            print_json(delivery)
         return
-    table = Table(title=f"{len(held)} deliveries", title_justify="left")
-    for name in ("delivery", "webhook", "campaign", "change", "state", "tries", "last", "made"):
-        table.add_column(name)
+    columns = ("delivery", "webhook", "campaign", "change", "state", "tries", "last", "made")
+    table = table_of(f"{len(held)} deliveries", *columns, wrapped=columns)
     for d in held:
-        named = DeliveryState.Name(d.state).removeprefix("DELIVERY_STATE_").lower()
+        named = word(DeliveryState.Name, d.state, "DELIVERY_STATE_")
         last = inert(" ".join(part for part in (str(d.status or ""), d.problem) if part))
-        table.add_row(
-            d.delivery_id, inert(d.webhook), d.campaign_id, d.change, named, str(d.attempts), last,
-            when(d.create_time),
+        add_row(
+            table, d.delivery_id, inert(d.webhook), d.campaign_id, d.change, named,
+            str(d.attempts), last, when(d.create_time),
         )  # fmt: skip
     console().print(table)
 
 
 @webhooks_app.command()
-def retry(
-    delivery_id: Annotated[str, typer.Argument(help="A dead one.")],
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-) -> None:
+@asks
+def retry(server: Server, delivery_id: Annotated[str, typer.Argument(help="A dead one.")]) -> None:
     """Try a dead delivery again."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         client.retry_delivery(delivery_id)
-    typer.echo(f"{delivery_id} will be tried again")
+    if server.json:
+        typer.echo(json.dumps({"retried": delivery_id}))
+    else:
+        typer.echo(f"{plain(delivery_id)} will be tried again")
 
 
 @webhooks_app.command("test")
+@asks
 def try_out(
-    name: Annotated[str, typer.Argument(help="The webhook's name.")],
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
-    json: JsonOption = False,
+    server: Server, name: Annotated[str, typer.Argument(help="The webhook's name.")]
 ) -> None:
     """Send a test, once. Exit code 1 if the receiver does not take it."""
-    with connected(address, token, ca) as client:
+    with server.client() as client:
         answer = client.test_webhook(name)
-    if json:
-        _print_json(answer)
+    if server.json:
+        print_json(answer)
     else:
-        typer.echo(f"status {answer.status or '-'} {inert(answer.problem).plain}".rstrip())
+        typer.echo(plain(f"status {answer.status or '-'} {answer.problem}"))
     if not 200 <= answer.status < 300:
-        raise typer.Exit(_REFUSED)
+        raise typer.Exit(REFUSED)
 
 
 @webhooks_app.command()
 def schema() -> None:
     """Print the JSON Schema of what a webhook gets."""
-    typer.echo(json_module.dumps(alert_schema(), indent=2))
-
-
-def _print_json(message: Message) -> None:
-    typer.echo(MessageToJson(message, indent=None, preserving_proto_field_name=True))
+    typer.echo(json.dumps(alert_schema(), indent=2))

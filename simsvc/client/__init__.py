@@ -5,7 +5,7 @@ caller. Messages of the contract that the clients return are named here too; gen
 operations are plain values.
 """
 
-from simsvc.client._requests import Observed, Result, SearchArgs
+from simsvc.client._requests import CampaignFilter, Observed, Result, SearchArgs
 from simsvc.client.aio import AsyncClient
 from simsvc.client.aio_buffer import AsyncPromptBuffer
 from simsvc.client.buffer import PromptBuffer
@@ -50,7 +50,14 @@ from simsvc.v1.insight_pb2 import (
 )
 from simsvc.v1.reference_sets_pb2 import ReferenceSet, ReferenceSetKind
 from simsvc.v1.review_pb2 import AuditEntry, VerifyAuditLogResponse
-from simsvc.v1.search_pb2 import Account, SearchPromptsResponse, StoredPrompt, TextState
+from simsvc.v1.search_pb2 import (
+    Account,
+    AccountMatches,
+    Match,
+    SearchPromptsResponse,
+    StoredPrompt,
+    TextState,
+)
 from simsvc.v1.share_pb2 import (
     ExportCampaignResponse,
     ExportFormat,
@@ -65,6 +72,7 @@ __all__ = [
     "Account",
     "AccountActivity",
     "AccountCheck",
+    "AccountMatches",
     "AsyncClient",
     "AsyncPromptBuffer",
     "AuditEntry",
@@ -73,6 +81,7 @@ __all__ = [
     "Campaign",
     "CampaignChange",
     "CampaignCoverage",
+    "CampaignFilter",
     "CampaignFrames",
     "CampaignGraph",
     "CampaignMap",
@@ -98,6 +107,7 @@ __all__ = [
     "IndicatorKind",
     "IndicatorMatch",
     "ItemError",
+    "Match",
     "Observed",
     "ObservedPrompt",
     "Operation",

@@ -60,6 +60,21 @@ class SearchArgs(TypedDict, total=False):
     prompts_per_account: int | None
 
 
+class CampaignFilter(TypedDict, total=False):
+    """Which campaigns, and in which order. None is as good as left out.
+
+    `state` is "open", "quiet", "merged" or "dismissed"; `min_confidence` "low", "medium" or "high";
+    `verdict` "none", "confirmed" or "dismissed"; `assignee` the name of a token's holder.
+    `order_by` is told in `ListCampaignsRequest` in campaigns.proto.
+    """
+
+    state: str | None
+    min_confidence: str | None
+    verdict: str | None
+    assignee: str | None
+    order_by: str | None
+
+
 class StreamSource:
     """The requests of a stream.
 
@@ -120,11 +135,20 @@ def search_request(args: SearchArgs, *, replace_bad_text: bool) -> search_pb2.Se
     return request
 
 
-def list_request(state: str | None, page_size: int) -> campaigns_pb2.ListCampaignsRequest:
-    """Return the request of the first page of campaigns. ValueError for an unknown state."""
-    request = campaigns_pb2.ListCampaignsRequest(page_size=page_size)
-    if state is not None:
+def list_request(args: CampaignFilter, page_size: int) -> campaigns_pb2.ListCampaignsRequest:
+    """Return the request of the first page of campaigns. ValueError for an unknown name."""
+    request = campaigns_pb2.ListCampaignsRequest(
+        page_size=page_size,
+        assignee=args.get("assignee") or "",
+        order_by=args.get("order_by") or "",
+    )
+    if (state := args.get("state")) is not None:
         request.state = campaigns_pb2.CampaignState.Value(f"CAMPAIGN_STATE_{state.upper()}")
+    if (confidence := args.get("min_confidence")) is not None:
+        name = f"CONFIDENCE_{confidence.upper()}"
+        request.min_confidence = campaigns_pb2.Confidence.Value(name)
+    if (verdict := args.get("verdict")) is not None:
+        request.verdict = campaigns_pb2.Verdict.Value(f"VERDICT_{verdict.upper()}")
     return request
 
 

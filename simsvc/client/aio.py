@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2
 
 from simsvc.client import _requests as requests
 from simsvc.client._calls import call_errors
-from simsvc.client._requests import Observed, Result, SearchArgs
+from simsvc.client._requests import CampaignFilter, Observed, Result, SearchArgs
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError
 from simsvc.client.generations import AsyncGenerationCalls
@@ -150,13 +150,14 @@ class AsyncClient(
 
     def list_campaigns(
         self,
-        state: str | None = None,
+        *,
         page_size: int = 0,
         timeout: float | None = requests.READ_TIMEOUT,
+        **query: Unpack[CampaignFilter],
     ) -> AsyncIterator[campaigns_pb2.Campaign]:
         """See `Client.list_campaigns`."""
         pages = self._pages(
-            self._campaigns.ListCampaigns, requests.list_request(state, page_size), timeout
+            self._campaigns.ListCampaigns, requests.list_request(query, page_size), timeout
         )
         return (campaign async for page in pages for campaign in page.campaigns)
 

@@ -8,7 +8,7 @@ from typing import Self, Unpack
 from grpc_health.v1 import health_pb2
 
 from simsvc.client import _requests as requests
-from simsvc.client._requests import Observed, Result, SearchArgs
+from simsvc.client._requests import CampaignFilter, Observed, Result, SearchArgs
 from simsvc.client.alerts import AlertCalls
 from simsvc.client.channel import Connection
 from simsvc.client.errors import SimsvcRpcError, rpc_errors
@@ -142,16 +142,17 @@ class Client(GenerationCalls, ReviewCalls, InsightCalls, ShareCalls, AlertCalls)
 
     def list_campaigns(
         self,
-        state: str | None = None,
+        *,
         page_size: int = 0,
         timeout: float | None = requests.READ_TIMEOUT,
+        **query: Unpack[CampaignFilter],
     ) -> Iterator[campaigns_pb2.Campaign]:
-        """Yield campaigns, newest evidence first, of all states or "open", "quiet" or "merged".
+        """Yield campaigns, latest change first unless told otherwise. See `CampaignFilter`.
 
         Pages are fetched as they are needed; the timeout is that of each.
         """
         pages = self._pages(
-            self._campaigns.ListCampaigns, requests.list_request(state, page_size), timeout
+            self._campaigns.ListCampaigns, requests.list_request(query, page_size), timeout
         )
         return (campaign for page in pages for campaign in page.campaigns)
 

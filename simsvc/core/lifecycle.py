@@ -18,6 +18,8 @@ from simsvc.core.sightings import Sighting
 from simsvc.core.stage import Stage, Stages
 from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
+from simsvc.domain.audit import AuditNote
+from simsvc.domain.campaign import CampaignEvent, CampaignState
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.ports.clock import Clock
@@ -171,7 +173,7 @@ class Lifecycle:
         if not events:
             return 0
         try:
-            saved = self._record.save_campaigns(events)
+            saved = self._record.save_campaigns(events, self._returns(events))
         except UnavailableError:
             self._detector.test_again(finding.family for finding in findings)
             raise
@@ -180,6 +182,22 @@ class Lifecycle:
         self._publisher.publish(saved)
         self._membership.learn(self._book.all())
         return len(saved)
+
+    def _returns(self, events: Sequence[CampaignEvent]) -> list[AuditNote]:
+        """Note each dismissed campaign that new evidence opens again: a decision ends."""
+        dismissed = CampaignState.DISMISSED
+        notes = []
+        for event in events:
+            name = event.campaign.campaign_id
+            before = self._book.get(name)
+            if before is not None and before.state is dismissed is not event.campaign.state:
+                notes.append(
+                    AuditNote(
+                        event.at, "(detector)", "return", name, name, '{"state": "dismissed"}',
+                        '{"state": "open"}', "; ".join(event.campaign.review.news),
+                    )
+                )  # fmt: skip
+        return notes
 
     def retain(self) -> int:
         """Drop what is older than the retention time; return the prompts that went."""

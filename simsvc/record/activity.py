@@ -77,10 +77,13 @@ def thinned(
 
 def _rows(found: Sequence[Sequence[Any]]) -> np.ndarray[Any, np.dtype[np.void]]:
     rows = np.zeros(len(found), ACTIVITY_DTYPE)
-    for place, row in enumerate(found):
-        seq, account, observed_at, family, frame, payload = row
-        item = family or payload_item(payload)
-        rows[place] = (seq, account, observed_at, family, frame, item)
+    if found:
+        seqs, accounts, times, families, frames, payloads = zip(*found, strict=True)
+        columns = (seqs, accounts, times, families, frames)
+        for name, column in zip(("seq", "account", "observed_at", "family", "frame"), columns,
+                                strict=True):  # fmt: skip
+            rows[name] = column
+        rows["item"] = [f or payload_item(p) for f, p in zip(families, payloads, strict=True)]
     return rows[np.lexsort((rows["seq"], rows["observed_at"]))]
 
 

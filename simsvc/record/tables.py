@@ -15,24 +15,39 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from simsvc.record.analyst_tables import audit, deliveries, indicators, webhooks
+from simsvc.record.metadata import ROW_ID, metadata
 
-# SQLite numbers rows only in a column of exactly this type.
-_Id = BigInteger().with_variant(Integer(), "sqlite")
+__all__ = [
+    "account_hashes",
+    "accounts",
+    "audit",
+    "campaign_events",
+    "campaign_members",
+    "campaigns",
+    "counters",
+    "deliveries",
+    "families",
+    "generations",
+    "indicators",
+    "jobs",
+    "metadata",
+    "organization_hashes",
+    "organizations",
+    "prompts",
+    "ranges",
+    "reference_items",
+    "reference_sets",
+    "vectors",
+    "webhooks",
+]
+
 
 generations = Table(
     "generations",
@@ -67,7 +82,7 @@ counters = Table(
 accounts = Table(
     "accounts",
     metadata,
-    Column("account", _Id, primary_key=True, autoincrement=True),
+    Column("account", ROW_ID, primary_key=True, autoincrement=True),
     Column("hash", LargeBinary(16), nullable=False),
     Column("raw_id", Text, nullable=False, server_default=""),
 )
@@ -83,7 +98,7 @@ account_hashes = Table(
 organizations = Table(
     "organizations",
     metadata,
-    Column("organization", _Id, primary_key=True, autoincrement=True),
+    Column("organization", ROW_ID, primary_key=True, autoincrement=True),
     Column("hash", LargeBinary(16), nullable=False),
     Column("raw_id", Text, nullable=False, server_default=""),
 )
@@ -210,7 +225,7 @@ campaign_members = Table(
 campaign_events = Table(
     "campaign_events",
     metadata,
-    Column("position", _Id, primary_key=True, autoincrement=True),
+    Column("position", ROW_ID, primary_key=True, autoincrement=True),
     Column("campaign_id", String(64), nullable=False),
     Column("change", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -236,67 +251,4 @@ reference_items = Table(
     Column("shingles", LargeBinary, nullable=False),
     Column("text_key_id", String(64), nullable=True),
     Column("text", LargeBinary, nullable=True),
-)
-
-# Reviews and look-ups. Positions have no gaps, and each row's digest takes in the one before.
-audit = Table(
-    "audit",
-    metadata,
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
-    Column("principal", Text, nullable=False),
-    Column("action", String(32), nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("campaign_id", String(64), nullable=False, index=True),
-    Column("before", Text, nullable=False),
-    Column("after", Text, nullable=False),
-    Column("comment", Text, nullable=False),
-    Column("undoes", BigInteger, nullable=False, index=True),
-    Column("detail", Text, nullable=False),
-    Column("key_id", String(64), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-)
-
-indicators = Table(
-    "indicators",
-    metadata,
-    Column("indicator_id", String(128), primary_key=True),
-    Column("kind", Integer, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("producer", Text, nullable=False),
-    Column("tlp", Integer, nullable=False),
-    Column("key_id", String(64), nullable=False),
-    Column("valid_from", BigInteger, nullable=False),
-    Column("valid_until", BigInteger, nullable=False),
-    Column("confidence", Integer, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("sketch", LargeBinary, nullable=False),
-    Column("imported_at", BigInteger, nullable=False),
-)
-
-# How far each webhook was told, by position of `campaign_events`.
-webhooks = Table(
-    "webhooks",
-    metadata,
-    Column("name", String(64), primary_key=True),
-    Column("position", BigInteger, nullable=False),
-)
-
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("delivery_id", String(64), primary_key=True),
-    Column("webhook", String(64), nullable=False),
-    Column("campaign_id", String(64), nullable=False),
-    Column("change", Integer, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("state", Integer, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_at", BigInteger, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("problem", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    Index(None, "webhook", "state", "next_at"),
-    Index(None, "created_at"),
 )

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from simsvc.cli.show import console
+from simsvc.cli.connect import JsonOption
+from simsvc.cli.show import console, plain
 from simsvc.domain.calibration import Calibration
 from simsvc.scan.events import read_events
 from simsvc.scan.page import page_of
@@ -36,6 +37,7 @@ def scan(
     calibration: Annotated[
         Path | None, typer.Option(help="Thresholds that `simsvc calibrate --out` wrote.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Find campaigns in an export of traffic, without a server."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -54,9 +56,12 @@ def scan(
         if html:
             html.write_text(page_of(found, events.name), "utf-8")
     except (OSError, ValueError, TypeError) as error:
-        terminal.print(f"error: {error}", style="red", markup=False)
+        terminal.print(f"error: {plain(str(error))}", style="red", markup=False)
         raise typer.Exit(_CANNOT_READ) from error
-    show(found, console())
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        show(found, console())
 
 
 def default_cache() -> Path:
@@ -74,7 +79,9 @@ def show(report: dict[str, Any], terminal: Console) -> None:
         highlight=False,
     )
     for bad in counts["bad"]:
-        terminal.print(f"  line {bad['line']}: {bad['reason']}", markup=False, highlight=False)
+        terminal.print(
+            f"  line {bad['line']}: {plain(bad['reason'])}", markup=False, highlight=False
+        )
     terminal.print(f"Calibration: {report['calibration']['remark']}.", highlight=False)
     count = len(report["campaigns"])
     table = Table(title=f"{count} campaign{'' if count == 1 else 's'}", title_justify="left")

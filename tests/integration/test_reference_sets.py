@@ -124,18 +124,25 @@ def test_a_dismissed_campaign_moves_the_thresholds_and_says_so(tmp_path: Path) -
         for batch in chunks(list(events), 256):
             client.observe_batch([observed(e) for e in batch])
         campaign = _first_campaign(client)
+        client.dismiss_campaign(client.get_campaign(campaign), "shared_app")
     environment = {"SIMSVC_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     made = {}
-    for judged in ("--confirmed", "--dismissed"):
+    # What reviewers have said needs no option; an option is above it.
+    for judged, words in {
+        "--confirmed": ["--confirmed", campaign],
+        "--dismissed": ["--dismissed", campaign],
+        "reviewed": [],
+    }.items():
         out = tmp_path / f"{judged}.json"
         done = subprocess.run(
-            [sys.executable, "-m", "simsvc.main", "calibrate", judged, campaign, "--out", out],
+            [sys.executable, "-m", "simsvc.main", "calibrate", *words, "--out", out],
             capture_output=True, text=True, check=False, env=environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "log_p_high" in done.stdout
         made[judged] = json.loads(out.read_text())
     # Its accounts are no measure of what is ordinary if it was one, and are if it was none.
+    assert made["reviewed"] == made["--dismissed"]
     assert (made["--confirmed"]["confirmed"], made["--dismissed"]["dismissed"]) == (1, 1)
     high = {k: m["thresholds"]["log_p_high"] for k, m in made.items()}
     assert high["--dismissed"] < high["--confirmed"]

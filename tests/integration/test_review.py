@@ -183,6 +183,16 @@ def test_lists_are_filtered_and_ordered(place: Place) -> None:
         client.confirm_campaign(part)
         shell = place.shell("reviewer")
         assert shell.run("campaigns", "list").stdout.count("cmp_") == 2
+
+        def told(*words: str) -> list[str]:
+            return [c["campaign_id"] for c in shell.json("campaigns", "list", *words)]
+
+        whole, own = campaign.campaign_id, part.campaign_id
+        assert told("--order-by", "accounts", "--state", "open") == [whole, own]
+        assert told("--verdict", "confirmed") == [own]
+        assert told("--verdict", "none") == [whole]
+        assert told("--min-confidence", "high") == told("--assignee", "nobody") == []
+        assert told("--state", "dismissed") == []
     with grpc.insecure_channel(place.address) as channel:
         from simsvc.v1 import campaigns_pb2, campaigns_pb2_grpc  # noqa: PLC0415
 

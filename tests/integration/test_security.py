@@ -9,11 +9,14 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from typer.testing import CliRunner
 
+from simsvc.cli.app import app
 from simsvc.core.access import new_token, token_hash
 from simsvc.rpc.policy import METHODS
 from tests.certificates import Authority
 from tests.process import ServerProcess
+from tests.shell import Shell
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 UNKNOWN_CALLER = grpc.StatusCode.UNAUTHENTICATED
@@ -166,6 +169,17 @@ def test_mutual_tls(secured: Secured, client: str) -> None:
     with secured.channel(client) as channel:
         found = code(channel, "/simsvc.v1.InfoService/GetServerInfo", TOKENS["operator"])
     assert found is grpc.StatusCode.UNAVAILABLE
+
+
+def test_mutual_tls_from_the_terminal(secured: Secured) -> None:
+    paths = [("ca", "ca.pem"), ("cert", "client.pem"), ("key", "client.key")]
+    files = [word for option, name in paths for word in (f"--{option}", str(secured.folder / name))]
+    shell = Shell(secured.address, TOKENS["operator"])
+    assert shell.one("status", *files)["version"]
+    variables = {f"SIMSVC_{o.upper()}": str(secured.folder / n) for o, n in paths}
+    variables |= {"SIMSVC_ADDRESS": secured.address, "SIMSVC_TOKEN": TOKENS["operator"]}
+    assert CliRunner(env=variables).invoke(app, ["status"]).exit_code == 0
+    shell.run("status", *files[:2], code=3)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "example.org:1", "10.1.2.3:1"])

@@ -127,16 +127,25 @@ def test_list_campaigns(script: Script, call: Call) -> None:
         )
 
     script.steps["ListCampaigns"] = [page("2", "a", "b"), page("3"), page("", "c")]
-    campaigns = call(script.connection(), "list_campaigns", state="open", page_size=2)
+    campaigns = call(
+        script.connection(), "list_campaigns", state="open", min_confidence="high",
+        verdict="confirmed", assignee="ana", order_by="accounts", page_size=2,
+    )  # fmt: skip
     assert [c.campaign_id for c in campaigns] == ["a", "b", "c"]
     requests = script.requests("ListCampaigns")
     assert [r.page_token for r in requests] == ["", "2", "3"]
-    assert {r.state for r in requests} == {campaigns_pb2.CAMPAIGN_STATE_OPEN}
+    [query] = {(r.state, r.min_confidence, r.verdict, r.assignee, r.order_by) for r in requests}
+    assert query == (
+        campaigns_pb2.CAMPAIGN_STATE_OPEN, campaigns_pb2.CONFIDENCE_HIGH,
+        campaigns_pb2.VERDICT_CONFIRMED, "ana", "accounts",
+    )  # fmt: skip
 
 
-def test_unknown_state(script: Script, call: Call) -> None:
+@pytest.mark.parametrize("field", ["state", "min_confidence", "verdict"])
+def test_unknown_names(script: Script, call: Call, field: str) -> None:
+    query: dict[str, Any] = {field: "shut"}
     with pytest.raises(ValueError, match="SHUT"):
-        call(script.connection(), "list_campaigns", state="shut")
+        call(script.connection(), "list_campaigns", **query)
 
 
 def test_reads(script: Script, call: Call) -> None:

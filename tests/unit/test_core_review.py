@@ -28,7 +28,7 @@ from simsvc.domain.review import DismissalReason, Verdict
 from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.verdict import Confidence
 from tests.fakes.prompts import KEYRING, NOW, owner_key
-from tests.unit.helpers import FAMILIES, Core, family_detector
+from tests.unit.helpers import FAMILIES, Core, NoSnapshots, family_detector
 
 DETECTOR = family_detector(FAMILIES)
 REVIEWER = Principal("rita", frozenset({Role.REVIEWER}))
@@ -191,6 +191,20 @@ async def test_it_comes_back_with_new_evidence_and_says_which(
     assert any(word in told for told in review.news)
     with pytest.raises(ReviewedMeanwhileError):
         await desk.reviews.reopen(REVIEWER, a, stale, "")
+
+
+async def test_its_return_is_in_the_audit_log(desk: Desk) -> None:
+    core = desk.core
+    a = desk.opened(range(1, 21))
+    await desk.dismiss(a)
+    lifecycle = core.make_lifecycle(NoSnapshots())
+    core.detector.tick = lambda *_: [about(range(1, 40))]  # type: ignore[method-assign]
+    assert lifecycle.tick() == 1
+    note = core.record.notes[-1]
+    assert (note.principal, note.action, note.campaign_id) == ("(detector)", "return", a)
+    assert "19 accounts have joined" in note.comment
+    page = await desk.log.reviews(a, 10, "")
+    assert page.undoable == frozenset()
 
 
 async def test_a_signal_that_chance_explains_is_no_news(desk: Desk) -> None:

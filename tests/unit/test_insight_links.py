@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simsvc.core.insight.links import LinkKind, Links, rare, sampled, shared_by
+from simsvc.core.insight.links import LinkKind, Links, noise_of, rare, sampled, shared_by
+from simsvc.domain.signals.twins import sums_of, within_noise
 from simsvc.ports.activity import ACTIVITY_DTYPE
 
 LOCKSTEP, FRAME = LinkKind.LOCKSTEP, LinkKind.FRAME
@@ -89,6 +90,17 @@ def test_two_shares_of_one_source_are_twins_and_others_are_not() -> None:
     assert (link.one, link.other, link.kind) == (0, 1, LinkKind.TWINS)
     assert link.weight > 0.9
     assert "one distribution (ρ = " in link.kinds[LinkKind.TWINS][1]
+
+
+def test_the_noise_of_some_accounts_is_that_of_all() -> None:
+    rng = np.random.default_rng(4)
+    owners = np.repeat(np.arange(2000), 5)
+    vectors = (rng.normal(size=(2000, 16))[owners] + rng.normal(size=(10_000, 16))).astype(
+        np.float32
+    )
+    whole = within_noise(vectors, owners, sums_of(vectors, owners, 2000))
+    assert noise_of(vectors, owners) == pytest.approx(whole, rel=0.05)
+    assert noise_of(vectors[:0], owners[:0]) == 0.0
 
 
 def test_without_vectors_there_are_no_twins() -> None:

@@ -132,8 +132,7 @@ def test_it_is_found_anew_beside_the_look_ups_once_enough_is_new(
     first = projector.of(world.stage())
     world.grow(5)
     assert projector.of(world.stage()) is first
-    threads_before = threads._work_queue.qsize()
-    assert threads_before == 0
+    assert threads._work_queue.qsize() == 0
     world.grow(1)
     assert projector.of(world.stage()) is first
     assert projector.of(world.stage()) is first
@@ -153,3 +152,14 @@ def test_another_generation_has_a_map_of_its_own_at_once(world: World, threads: 
     assert (later.generation, later.total) == ("next", 150)
     threads.finish()
     assert projector.of(world.stage("next")) is later
+
+
+def test_a_map_of_less_than_half_the_traffic_does_not_answer(
+    world: World, threads: Threads
+) -> None:
+    projector = Projector(threads)
+    assert projector.of(world.stage()).total == 0
+    world.grow(10)
+    assert projector.of(world.stage()).total == 10
+    world.grow(11)
+    assert projector.of(world.stage()).total == 21

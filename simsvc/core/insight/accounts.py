@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from simsvc.core.access import Principal
 from simsvc.core.insight.desk import Desk
-from simsvc.core.insight.links import sampled
+from simsvc.core.insight.links import noise_of, sampled
 from simsvc.core.insight.pool import Kept, users_of
 from simsvc.core.lookup import Names
 from simsvc.core.stage import Stage
 from simsvc.domain.breadth import breadth_of
 from simsvc.domain.errors import NotFoundError
 from simsvc.domain.pseudonyms import parse_pseudonym, pseudonym
-from simsvc.domain.signals.twins import TwinRule, sums_of, twin_edges, within_noise
+from simsvc.domain.signals.twins import TwinRule, sums_of, twin_edges
 from simsvc.ports.activity import Activity
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -31,6 +31,8 @@ _SAMPLE = 24
 _TWINS = 10
 _FRAMES = 8
 _COMPARED = 100
+# With fewer prompts, an account is like many by chance.
+_LEAST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,12 @@ class AccountInsight:
         centred = vectors - self._desk.projector.of(stage).mean
         sums = sums_of(centred, owners, len(actors))
         me = actors.index(actor)
-        edges = twin_edges(sums, within_noise(centred, owners, sums), TwinRule(neighbours=30))
-        near = [(rho, i if j == me else j) for i, j, rho in edges if me in (i, j)]
+        edges = twin_edges(sums, noise_of(centred, owners), TwinRule(neighbours=30))
+        near = [
+            (rho, i if j == me else j)
+            for i, j, rho in edges
+            if me in (i, j) and min(sums.n[i], sums.n[j]) >= _LEAST
+        ]
         book = self._desk.book
         return [
             Twin(account, rho, pool[actors[place]].prompts, book.of_account(account))

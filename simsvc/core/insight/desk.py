@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from simsvc.core.access import Principal
@@ -22,6 +23,15 @@ from simsvc.domain.pseudonyms import Keyring
 from simsvc.ports.clock import Clock
 
 T = TypeVar("T")
+# Prompts over those there were when a pool was copied, from which it is copied again.
+_RENEWED = 1.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    generation: str = ""
+    observed: int = 0
+    accounts: dict[int, Kept] = field(default_factory=dict)
 
 
 class Desk:
@@ -40,6 +50,7 @@ class Desk:
         self.keyring = keyring
         self.book = book
         self.projector = Projector(readers)
+        self._pool = _Pool()
         self._stages = stages
         self._writer = writer
         self._clock = clock
@@ -84,9 +95,18 @@ class Desk:
             self._admission.release(1)
 
     async def pool(self, stage: Stage, first: Iterable[int]) -> dict[int, Kept]:
-        """Return a pool of accounts with those named `first`."""
+        """Return a pool of accounts with those named `first`, as it was a little ago at most.
+
+        It is copied on the writing thread, so not for every look.
+        """
         wanted = set(first)
-        return await self._writer.call(lambda: pool_of(stage.detector, wanted))
+        observed = stage.detector.accounts_book.observed
+        held = self._pool
+        fresh = held.generation == stage.generation and observed <= _RENEWED * held.observed
+        if not fresh or not wanted <= held.accounts.keys():
+            accounts = await self._writer.call(lambda: pool_of(stage.detector, wanted))
+            held = self._pool = _Pool(stage.generation, observed, accounts)
+        return held.accounts
 
     async def audit(self, who: Principal, action: str, subject: str, campaign_id: str = "") -> None:
         """Write a look-up down."""

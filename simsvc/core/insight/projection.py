@@ -47,7 +47,7 @@ class Projector:
     """Keeps the projection of the generation that answers. Any thread.
 
     Once enough is new it is found again beside the look-ups, on `threads`; until then the earlier
-    one answers. Only the first look at a generation waits.
+    one answers. Only the first look at a generation waits, and one at twice as much traffic.
     """
 
     def __init__(self, threads: Executor) -> None:
@@ -59,11 +59,11 @@ class Projector:
     def of(self, stage: Stage) -> Projection:
         """Return the projection of a generation's traffic."""
         with self._lock:
-            held = self._renewed()
-            if held is None or held.generation != stage.generation:
+            held, last = self._renewed(), stage.index.stats().last_seq
+            if held is None or held.generation != stage.generation or last > 2 * held.last:
                 self._renewing = None
                 held = self._held = _found(stage.generation, stage.index)
-            elif stage.index.stats().last_seq > (1 + _RENEWED) * held.last and not self._renewing:
+            elif last > (1 + _RENEWED) * held.last and not self._renewing:
                 self._renewing = self._threads.submit(_found, stage.generation, stage.index)
             return held
 
