@@ -15,8 +15,8 @@ from indexer.importing.progress import write_whole
 from indexer.importing.run import Imported, Job, import_file
 from indexer.importing.sender import CannotSendError, Sender
 from indexer.importing.tell import rejects_of, report_of, show, telling
-from simsvc.cli.connect import DEFAULT_ADDRESS, AddressOption, CaOption, TokenOption
-from simsvc.client import Client, Connection
+from simsvc.cli.connect import Server, asks
+from simsvc.client import Client
 
 _SOME_REJECTED = 1
 _CANNOT = 2
@@ -30,11 +30,10 @@ class Format(enum.StrEnum):
     PARQUET = "parquet"
 
 
+@asks
 def import_command(
+    server: Server,
     files: Annotated[list[Path], typer.Argument(help="JSONL, plain or .gz or .zst, or .parquet.")],
-    address: AddressOption = DEFAULT_ADDRESS,
-    token: TokenOption = None,
-    ca: CaOption = None,
     form: Annotated[
         Format, typer.Option("--format", help="Format of all files; auto: by their names.")
     ] = Format.AUTO,
@@ -52,7 +51,6 @@ def import_command(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds in which a server may take nothing.")
     ] = 300.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Send exports or logs to a running server, each prompt once.
 
@@ -69,10 +67,9 @@ def import_command(
     done: list[Imported] = []
     parquet = None if form is Format.AUTO else form is Format.PARQUET
     try:
-        connection = Connection(address, token, ca.read_bytes() if ca else None)
-        with Client(connection) as client, telling(terminal) as tell:
+        with Client(server.connection()) as client, telling(terminal) as tell:
             sender = Sender(client, patience, lambda why: _wait_line(terminal, why))
-            job = Job(sender, address, state or default_state(), parquet, again)
+            job = Job(sender, server.address, state or default_state(), parquet, again)
             for file in files:
                 name = file.name
                 done.append(import_file(file, job, lambda at, name=name: tell(name, at)))  # type: ignore[misc]
@@ -82,7 +79,7 @@ def import_command(
         show(done, terminal)
         terminal.print(f"error: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(_CANNOT) from error
-    if as_json:
+    if server.json:
         typer.echo(json.dumps(report_of(done)))
     else:
         show(done, Console())

@@ -6,7 +6,7 @@ import functools
 import inspect
 import json as jsonlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Concatenate, ParamSpec
@@ -70,11 +70,29 @@ class Server:
     tls: TlsOption = False
     json: JsonOption = False
 
-    def client(self) -> AbstractContextManager[Client]:
-        """See `connected`."""
-        return connected(
-            self.address, self.token, self.ca, self.cert, self.key, tls=self.tls, as_json=self.json
+    def connection(self) -> Connection:
+        """Return how it is reached. OSError, ValueError: what was given cannot be used."""
+        authorities, certificate, key = (
+            path.read_bytes() if path else None for path in (self.ca, self.cert, self.key)
         )
+        return Connection(self.address, self.token, authorities, certificate, key, self.tls)
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """Open a client; turn a failed call into one line on standard error and an exit code.
+
+        3: the server could not be reached or is not ready. 1: it refused the call. 2: what was
+        given cannot be sent.
+        """
+        try:
+            with Client(self.connection()) as client:
+                yield client
+        except SimsvcRpcError as error:
+            typer.echo(_told(error, as_json=self.json), err=True)
+            unreachable = error.code.name in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+            raise typer.Exit(UNREACHABLE if unreachable else REFUSED) from error
+        except ValueError as error:
+            raise typer.BadParameter(plain(str(error))) from error
 
     def tell_deleted(self, name: str) -> None:
         """Say that something is deleted."""
@@ -101,34 +119,6 @@ def asks(command: Callable[Concatenate[Server, _P], None]) -> Callable[..., None
     asking.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     asking.__annotations__ = {p.name: p.annotation for p in parameters}
     return asking
-
-
-@contextmanager
-def connected(
-    address: str,
-    token: str | None,
-    ca: Path | None,
-    cert: Path | None = None,
-    key: Path | None = None,
-    *,
-    tls: bool = False,
-    as_json: bool = False,
-) -> Iterator[Client]:
-    """Open a client; turn a failed call into one line on standard error and an exit code.
-
-    3: the server could not be reached or is not ready. 1: it refused the call. 2: what was given
-    cannot be sent.
-    """
-    try:
-        authorities, certificate, secret = (f.read_bytes() if f else None for f in (ca, cert, key))
-        with Client(Connection(address, token, authorities, certificate, secret, tls)) as client:
-            yield client
-    except SimsvcRpcError as error:
-        typer.echo(_told(error, as_json=as_json), err=True)
-        unreachable = error.code.name in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
-        raise typer.Exit(UNREACHABLE if unreachable else REFUSED) from error
-    except ValueError as error:
-        raise typer.BadParameter(plain(str(error))) from error
 
 
 def _told(error: SimsvcRpcError, *, as_json: bool) -> str:

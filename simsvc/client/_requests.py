@@ -61,7 +61,7 @@ class SearchArgs(TypedDict, total=False):
 
 
 class CampaignFilter(TypedDict, total=False):
-    """Which campaigns, and in which order. None is as good as left out.
+    """Which campaigns, and in which order. None and "" are as good as left out.
 
     `state` is "open", "quiet", "merged" or "dismissed"; `min_confidence` "low", "medium" or "high";
     `verdict` "none", "confirmed" or "dismissed"; `assignee` the name of a token's holder.
@@ -142,12 +142,12 @@ def list_request(args: CampaignFilter, page_size: int) -> campaigns_pb2.ListCamp
         assignee=args.get("assignee") or "",
         order_by=args.get("order_by") or "",
     )
-    if (state := args.get("state")) is not None:
+    if state := args.get("state"):
         request.state = campaigns_pb2.CampaignState.Value(f"CAMPAIGN_STATE_{state.upper()}")
-    if (confidence := args.get("min_confidence")) is not None:
+    if confidence := args.get("min_confidence"):
         name = f"CONFIDENCE_{confidence.upper()}"
         request.min_confidence = campaigns_pb2.Confidence.Value(name)
-    if (verdict := args.get("verdict")) is not None:
+    if verdict := args.get("verdict"):
         request.verdict = campaigns_pb2.Verdict.Value(f"VERDICT_{verdict.upper()}")
     return request
 

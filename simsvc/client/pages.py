@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import grpc.aio
 
 from simsvc.client import _requests as requests
 from simsvc.client._calls import AsyncCalls
+from simsvc.client._requests import CampaignFilter
 from simsvc.v1 import campaigns_pb2, campaigns_pb2_grpc, review_pb2, review_pb2_grpc
 
 
@@ -22,26 +25,14 @@ class AsyncPageCalls(AsyncCalls):
     async def campaigns_page(
         self,
         *,
-        state: str = "",
-        min_confidence: str = "",
-        verdict: str = "",
-        assignee: str = "",
-        order_by: str = "",
         page_size: int = 0,
         page_token: str = "",
         timeout: float | None = requests.READ_TIMEOUT,
+        **query: Unpack[CampaignFilter],
     ) -> campaigns_pb2.ListCampaignsResponse:
-        """Return a page of campaigns; "" leaves a filter out. ValueError for an unknown word."""
-        request = campaigns_pb2.ListCampaignsRequest(
-            assignee=assignee, order_by=order_by, page_size=page_size, page_token=page_token
-        )
-        if state:
-            request.state = campaigns_pb2.CampaignState.Value(f"CAMPAIGN_STATE_{state.upper()}")
-        if min_confidence:
-            name = f"CONFIDENCE_{min_confidence.upper()}"
-            request.min_confidence = campaigns_pb2.Confidence.Value(name)
-        if verdict:
-            request.verdict = campaigns_pb2.Verdict.Value(f"VERDICT_{verdict.upper()}")
+        """Return a page of campaigns. See `CampaignFilter`."""
+        request = requests.list_request(query, page_size)
+        request.page_token = page_token
         return await self._call(self._campaign_pages.ListCampaigns, request, timeout)
 
     async def reviews_page(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from google.protobuf.json_format import ParseDict
 
-from simsvc.cli.app import app
 from simsvc.cli.settings_table import with_settings_table
+from simsvc.main import cli
 from simsvc.rpc.policy import METHODS
 
 _ROOT = Path(__file__).parents[2]
@@ -43,16 +45,31 @@ def test_every_make_target_named_exists() -> None:
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", _README, re.MULTILINE)) <= targets
 
 
-_COMMANDS = re.findall(r"^simsvc ((?:generations|operations) [^#\n]*)", _README, re.MULTILINE)
+_COMMANDS = [
+    shlex.split(line, comments=True)[1:]
+    for block in re.findall(r"^```\w*\n(.*?)^```", _README, re.MULTILINE | re.DOTALL)
+    for line in re.findall(r"^simsvc .*", block, re.MULTILINE)
+    # Two commands beside each other, or words.
+    if not re.search(r"\w {2,}[^# ]|simsvc.* simsvc", line)
+]
 
 
-def test_generations_are_told_of() -> None:
-    assert len(_COMMANDS) >= 7
+def test_the_commands_are_told_of() -> None:
+    told = {words[0] for words in _COMMANDS}
+    assert told >= {"search", "campaigns", "generations", "operations", "reference-sets"}
 
 
-@pytest.mark.parametrize("line", _COMMANDS)
-def test_the_commands_about_generations_can_be_parsed(line: str) -> None:
-    group, name, *arguments = line.split()
-    command = typer.main.get_group(app).commands[group].commands[name]  # type: ignore[attr-defined]
+@pytest.mark.parametrize("words", _COMMANDS, ids=" ".join)
+def test_the_commands_can_be_parsed(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in words:
+        if re.search(r"\w\.(jsonl?|txt)$", word):
+            Path(word).touch()
+    command: Any = typer.main.get_group(cli)
+    while hasattr(command, "commands"):
+        name, *words = words
+        command = command.commands[name]
     # Refuses options that are not there, and arguments that are missing or too many.
-    command.make_context(name, arguments)
+    command.make_context(name, words)
