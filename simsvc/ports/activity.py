@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from simsvc.domain.prompt import Message
 
-# `item` is the family, or where a prompt has none a number made of its payload's hash (< 0).
+# `item` is what a prompt asks for: its family, or itself (`seq`), which may lead one.
 ACTIVITY_DTYPE = np.dtype(
     [
         ("seq", "i8"),

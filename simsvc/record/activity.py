@@ -28,7 +28,7 @@ class ActivityStore(Store):
         p, f = tables.prompts.c, tables.families.c
         placed = and_(f.seq == p.seq, f.generation_id == self._generation_id)
         family = func.coalesce(f.family, p.family)
-        query = select(p.seq, p.account, p.observed_at, family, p.frame, p.payload_hash)
+        query = select(p.seq, p.account, p.observed_at, family, p.frame)
         query = query.select_from(tables.prompts.outerjoin(tables.families, placed))
         parts = list(chunks(list(accounts), PARAMETERS))
         count = select(func.count()).select_from(tables.prompts)
@@ -78,15 +78,8 @@ def thinned(
 def _rows(found: Sequence[Sequence[Any]]) -> np.ndarray[Any, np.dtype[np.void]]:
     rows = np.zeros(len(found), ACTIVITY_DTYPE)
     if found:
-        seqs, accounts, times, families, frames, payloads = zip(*found, strict=True)
-        columns = (seqs, accounts, times, families, frames)
-        for name, column in zip(("seq", "account", "observed_at", "family", "frame"), columns,
-                                strict=True):  # fmt: skip
+        names = ("seq", "account", "observed_at", "family", "frame")
+        for name, column in zip(names, zip(*found, strict=True), strict=True):
             rows[name] = column
-        rows["item"] = [f or payload_item(p) for f, p in zip(families, payloads, strict=True)]
+        rows["item"] = np.where(rows["family"] != 0, rows["family"], rows["seq"])
     return rows[np.lexsort((rows["seq"], rows["observed_at"]))]
-
-
-def payload_item(payload_hash: bytes) -> int:
-    """Return what stands for the item of a prompt without a family."""
-    return -(int.from_bytes(payload_hash[:8], "big") >> 1) - 1

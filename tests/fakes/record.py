@@ -27,7 +27,7 @@ from simsvc.ports.record import (
     RecordedPrompt,
     ReplayBatch,
 )
-from simsvc.record.activity import payload_item, thinned
+from simsvc.record.activity import thinned
 
 
 class _Names:
@@ -235,7 +235,7 @@ class MemoryRecord:
         rows = [
             (
                 p.outcome.seq, p.owner.account, p.observed_at, p.family, p.trace.frame,
-                p.family or payload_item(p.payload_hash),
+                p.family or p.outcome.seq,
             )
             for p in sorted(mine, key=lambda p: (p.observed_at, p.outcome.seq))
         ]  # fmt: skip

@@ -215,7 +215,7 @@ def attributed(campaign: Campaign, rows: Rows) -> Flags:
     """Tell which prompts a campaign rests on: those its report names, and its families."""
     source = np.frombuffer(campaign.source, "<i8")
     families = np.array(campaign.families, np.int64)
-    flags: Flags = np.isin(rows["seq"], source) | np.isin(rows["family"], families)
+    flags: Flags = np.isin(rows["seq"], source) | np.isin(rows["item"], families)
     return flags
 
 
