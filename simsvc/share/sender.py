@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import httpx
 from simsvc.domain.alerts import Answer
 
 _LONGEST_PAUSE = 6 * 3600.0
+# `str.isdigit` also takes what `float` does not, such as "²".
+_SECONDS = re.compile(r"\s*[0-9]+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,11 @@ def _pause(retry_after: str | None) -> float:
     """Return the seconds in a Retry-After header (RFC 9110, section 10.2.3); 0 for none."""
     if not retry_after:
         return 0.0
-    if retry_after.strip().isdigit():
+    if _SECONDS.fullmatch(retry_after):
         seconds = float(retry_after)
     else:
         try:
             seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
     return min(max(seconds, 0.0), _LONGEST_PAUSE)
