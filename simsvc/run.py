@@ -150,9 +150,8 @@ def _sharing(settings: Settings, service: Service) -> ShareServicer:
     )
 
 
-def _test_body() -> str:
-    now = SystemClock().now()
-    return test_alert(f"msg_test_{now}", now)
+def _test_body(alert_id: str) -> str:
+    return test_alert(alert_id, SystemClock().now())
 
 
 def _tls(settings: Settings) -> TlsFiles | None:

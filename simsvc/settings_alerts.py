@@ -7,6 +7,7 @@ import binascii
 import ipaddress
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
@@ -30,8 +31,15 @@ class WebhookSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_safe(cls, value: SecretStr) -> SecretStr:
-        parts = urlsplit(value.get_secret_value())
-        if not parts.hostname or parts.scheme not in ("https", "http"):
+        text = value.get_secret_value()
+        parts = urlsplit(text)
+        try:
+            # Later, what cannot be called would end the server.
+            httpx.URL(text).host.encode("idna")
+            whole = parts.port != 0
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            raise ValueError("must be a URL") from error
+        if not whole or not parts.hostname or parts.scheme not in ("https", "http"):
             raise ValueError("must be an https URL")
         if parts.scheme == "http" and not _is_here(parts.hostname):
             raise ValueError("must be https, unless it is on this machine")

@@ -26,6 +26,7 @@ _IDLE = 5.0
 _MICRO = 1_000_000
 # How long what was delivered can be looked up.
 _KEPT = 7 * 86400 * _MICRO
+_TIDY_EVERY = 3600 * _MICRO
 _log = structlog.get_logger()
 
 
@@ -56,6 +57,7 @@ class Alerts:
         self._body = body
         self._wake = {name: asyncio.Event() for name in self._subscriptions}
         self._gone: set[str] = set()
+        self._tidied = 0
         self.delivered = 0
         self.failed = 0
         self.dead = 0
@@ -71,12 +73,15 @@ class Alerts:
 
     async def run(self) -> None:
         """Tell every webhook until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            # Without any, this waits all the same: an end would end the server.
-            tasks.create_task(asyncio.Event().wait())
-            for subscription in self._subscriptions.values():
-                tasks.create_task(self._plan(subscription))
-                tasks.create_task(self._send(subscription.name))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                # Without any, this waits all the same: an end would end the server.
+                tasks.create_task(asyncio.Event().wait())
+                for subscription in self._subscriptions.values():
+                    tasks.create_task(self._plan(subscription))
+                    tasks.create_task(self._send(subscription.name))
+        finally:
+            await self._sender.close()
 
     async def page(
         self, state: DeliveryState | None, after: tuple[int, str] | None, size: int
@@ -92,16 +97,29 @@ class Alerts:
         for event in self._wake.values():
             event.set()
 
-    async def test(self, name: str, body: str) -> Answer:
-        """Send something to a webhook at once, once. NotFoundError if there is no such one."""
+    async def test(self, name: str, body: Callable[[str], str]) -> Answer:
+        """Send what `body` writes, given its id, to a webhook at once, once.
+
+        NotFoundError if there is no such webhook.
+        """
         if name not in self._subscriptions:
             raise NotFoundError("webhook")
         if name in self._gone:
             raise NotNowError("WEBHOOK_GONE", "the receiver has answered 410: restart to try again")
-        return await self._sender.send(name, f"msg_test_{self._clock.now()}", body)
+        test_id = f"msg_test_{self._clock.now()}"
+        return await self._sender.send(name, test_id, body(test_id))
 
     async def _plan(self, subscription: Subscription) -> None:
-        """Note what is to be told, as it happens."""
+        """Note what is to be told, as it happens; where the record cannot be read, later."""
+        while True:
+            try:
+                await self._follow(subscription)
+            except UnavailableError:
+                await asyncio.sleep(_IDLE)
+            else:
+                return
+
+    async def _follow(self, subscription: Subscription) -> None:
         name = subscription.name
         cursor = await asyncio.to_thread(self._deliveries.cursor, name)
         if cursor is None:
@@ -168,8 +186,7 @@ class Alerts:
         """Wait for news, or until something is due again; tidy up meanwhile."""
         wake = self._wake[name]
         wake.clear()
-        old = self._clock.now() - _KEPT
-        await asyncio.to_thread(self._deliveries.forget_delivered, old)
+        await self._tidy()
         at = await asyncio.to_thread(self._deliveries.next_at, name)
         seconds = _IDLE if at is None else (at - self._clock.now()) / _MICRO
         try:
@@ -177,6 +194,13 @@ class Alerts:
                 await wake.wait()
         except TimeoutError:
             return
+
+    async def _tidy(self) -> None:
+        """Forget what was delivered long ago: now and then, since it reads all deliveries."""
+        now = self._clock.now()
+        if now - self._tidied >= _TIDY_EVERY:
+            self._tidied = now
+            await asyncio.to_thread(self._deliveries.forget_delivered, now - _KEPT)
 
     def _made(self, name: str, event: CampaignEvent) -> Delivery:
         # The same change has the same id for a webhook, so that a receiver knows a repetition.

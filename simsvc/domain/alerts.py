@@ -10,6 +10,8 @@ from simsvc.domain.verdict import Confidence
 
 _MICRO = 1_000_000
 _FACTOR = 3
+# So often is beyond every longest time, and still a number.
+_GROWS = 100
 
 
 class DeliveryState(enum.IntEnum):
@@ -88,7 +90,7 @@ class RetryRule:
 
         `jitter` in [0, 1): those who failed together do not come back together.
         """
-        growth = float(_FACTOR ** (attempts - 1))
+        growth = float(_FACTOR ** min(attempts - 1, _GROWS))
         return min(self.first * growth, self.longest) * (0.5 + jitter)
 
 

@@ -56,3 +56,7 @@ class Sends(Protocol):
     async def send(self, webhook: str, delivery_id: str, body: str) -> Answer:
         """Try once. Never raises for what the receiver or the network does."""
         ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

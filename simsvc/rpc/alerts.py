@@ -19,10 +19,10 @@ _STATES = frozenset(int(state) for state in DeliveryState)
 
 
 class AlertServicer(alerts_pb2_grpc.AlertServiceServicer):
-    """See alerts.proto. `test_body` writes the body of a test."""
+    """See alerts.proto. `test_body` writes the body of a test, given its id."""
 
     def __init__(
-        self, alerts: Alerts, sealer: TokenSealer, limits: Limits, test_body: Callable[[], str]
+        self, alerts: Alerts, sealer: TokenSealer, limits: Limits, test_body: Callable[[str], str]
     ) -> None:
         self._alerts = alerts
         self._sealer = sealer
@@ -75,7 +75,7 @@ class AlertServicer(alerts_pb2_grpc.AlertServiceServicer):
     ) -> alerts_pb2.TestWebhookResponse:
         """See alerts.proto."""
         self._check("webhook", request.webhook)
-        answer = await self._alerts.test(request.webhook, self._test_body())
+        answer = await self._alerts.test(request.webhook, self._test_body)
         return alerts_pb2.TestWebhookResponse(status=answer.status, problem=answer.problem)
 
     def _check(self, field: str, value: str) -> None:

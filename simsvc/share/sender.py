@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -10,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -29,7 +31,7 @@ class Receiver:
 
 
 class WebhookSender:
-    """Makes one attempt. `close` it at the end.
+    """Makes one attempt, of `timeout` seconds in all. `close` it at the end.
 
     Nothing of an answer is read but its status and Retry-After; redirects are not followed, since
     whoever answers must not choose where alerts go.
@@ -37,7 +39,12 @@ class WebhookSender:
 
     def __init__(self, receivers: Mapping[str, Receiver], timeout: float) -> None:
         self._receivers = dict(receivers)
-        self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=False)
+        self._timeout = timeout
+        # What one receiver sets is told to none.
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        self._client = httpx.AsyncClient(
+            timeout=timeout, follow_redirects=False, trust_env=False, cookies=cookies
+        )
 
     async def send(self, webhook: str, delivery_id: str, body: str) -> Answer:
         """See `Sends.send`."""
@@ -53,11 +60,13 @@ class WebhookSender:
         }
         request = self._client.build_request("POST", receiver.url, content=content, headers=headers)
         try:
-            response = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
+            # The client's own timeout is for each byte that comes.
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.send(request, stream=True)
+                await response.aclose()
+        except (httpx.HTTPError, TimeoutError) as error:
             # Its text may hold the URL, which may hold a secret.
             return Answer(0, type(error).__name__)
-        await response.aclose()
         problem = "" if response.is_success else response.reason_phrase[:100]
         return Answer(response.status_code, problem, _pause(response.headers.get("retry-after")))
 

@@ -15,9 +15,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import simsvc.record
+from simsvc.domain.campaign import Campaign, CampaignState, Member, extent_of
+from simsvc.record.campaigns import CampaignStore
 from simsvc.record.engine import migrate, open_engine
+from simsvc.record.rows import campaign_body, member_values
 from simsvc.record.tables import metadata
+from simsvc.record.text import PlainText
 from tests.contract.support import fill, open_sql
+from tests.fakes.prompts import NOW
 
 MIGRATIONS = Path(simsvc.record.__file__).parent / "migrations"
 VERSIONS = "alembic_version"
@@ -163,3 +168,21 @@ def test_a_migration_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert facts(connection).keys() == {"organization_hashes"}
     engine.dispose()
+
+
+def test_campaigns_of_the_version_before_are_read(engine: sa.Engine) -> None:
+    """A default that SQLite takes for a text is no bytes: the server did not start any more."""
+    member = Member(1, 1, NOW, NOW, 3)
+    campaign = Campaign(
+        "cmp_1", CampaignState.OPEN, NOW, NOW, (1,), (), extent_of([member]), {1: member}
+    )
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0003")
+        row = {"campaign_id": "cmp_1", "state": 1, "updated_at": NOW}
+        names = (*row, "body")
+        campaigns = sa.table("campaigns", *map(sa.column, names))
+        connection.execute(sa.insert(campaigns).values(row | {"body": campaign_body(campaign)}))
+        members = sa.table("campaign_members", *map(sa.column, member_values("cmp_1", member)))
+        connection.execute(sa.insert(members).values(member_values("cmp_1", member)))
+    migrate(engine)
+    assert CampaignStore(engine, "gen", PlainText({})).campaigns() == [campaign]

@@ -137,7 +137,8 @@ def test_an_alert_is_signed_and_as_the_schema_says(receiver: Receiver, tmp_path:
         assert b"account-" not in request.body
         shell = Shell(address)
         assert shell.one("webhooks", "test", "hook0")["status"] == 204
-        assert receiver.seen[-1].alert["type"] == "test"
+        test = receiver.seen[-1]
+        assert (test.alert["type"], test.alert["id"]) == ("test", test.headers["webhook-id"])
         shell.run("campaigns", "review", "confirm", campaign.campaign_id)
         receiver.wait(lambda: receiver.seen[-1].alert["change"] == "reviewed")
         assert receiver.seen[-1].alert["campaign"]["verdict"] == "confirmed"

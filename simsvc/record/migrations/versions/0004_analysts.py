@@ -52,6 +52,8 @@ def _add_sources() -> None:
         campaigns.add_column(
             sa.Column("source", sa.LargeBinary(), server_default="", nullable=False)
         )
+    # SQLite takes the default for a text, which is read back as no bytes.
+    op.execute(sa.text("UPDATE campaigns SET source = :empty").bindparams(empty=b""))
 
 
 def _create_deliveries() -> None:
