@@ -238,6 +238,7 @@ WRONG = {
     "/prompts/987654": 404,
     "/accounts/nobody": 404,
     "/search?prompt=1&since=yesterday": 400,
+    "/search?prompt=1&since=0001-01-01T00:00:00%2B23:59": 400,
     "/search?prompt=1&similarity=much": 400,
     "/search?prompt=1&similarity=7": 400,
 }
