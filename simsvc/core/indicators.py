@@ -112,9 +112,9 @@ class Indicators:
     async def delete(self, who: Principal, indicator_id: str) -> None:
         """Forget one. NotFoundError if it is not there."""
         desk = self._desk
+        await desk.audit(who, "forget", indicator_id)
         if not await desk.write(lambda: desk.stage.record.delete_indicator(indicator_id)):
             raise NotFoundError("indicator")
-        await desk.audit(who, "forget", indicator_id)
 
     def _match(self, stage: Stage, indicators: Sequence[Indicator]) -> Matches:
         now = self._desk.now()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from simsvc.core.access import Principal
 from simsvc.core.insight.campaigns import attributed
@@ -72,8 +73,11 @@ class Sharing:
             text = "set sharing_keys and sharing_key_id, which a partner has too"
             raise NotNowError("NO_SHARING_KEY", text)
         campaign = self._desk.campaign(campaign_id)
-        if campaign.extent.accounts < self._rule.k:
-            text = f"fewer than {self._rule.k} accounts: telling of them would tell who they are"
+        if campaign.extent.actors < self._rule.k:
+            text = (
+                f"fewer than {self._rule.k} accounts, organisations collapsed: telling of them "
+                "would tell who they are"
+            )
             raise NotNowError("TOO_FEW_ACCOUNTS", text)
         if campaign.review.verdict is Verdict.DISMISSED:
             raise NotNowError("DISMISSED", "a reviewer has dismissed it: reopen it before")
@@ -130,7 +134,8 @@ class Sharing:
         frames, counts = np.unique(rows["frame"], return_counts=True)
         for i in np.argsort(-counts, kind="stable")[:_FRAMES].tolist():
             mine = rows[rows["frame"] == frames[i]]
-            _, first = np.unique(mine["account"], return_index=True)
+            # Accounts of one organisation count as one: its words are its own.
+            _, first = np.unique(_actors(campaign, mine), return_index=True)
             texts = _texts(stage, mine["seq"][first[:_READ]].tolist())
             common = self._common(texts)
             told = common & known
@@ -138,11 +143,12 @@ class Sharing:
             # The first prompts in a frame have no name for it yet: their words are told already.
             if len(common) >= LEAST and len(told) < _TOLD * len(common):
                 sketch = sketch_of(common)
-                found.append(SharedSketch(IndicatorKind.FRAME, sketch, len(first), int(counts[i])))
+                accounts = len(np.unique(mine["account"]))
+                found.append(SharedSketch(IndicatorKind.FRAME, sketch, accounts, int(counts[i])))
         return found + self._data_sets(stage, sampled(rows, _EACH)["seq"][:_ASKED].tolist())
 
     def _common(self, texts: list[tuple[Message, ...]]) -> set[int]:
-        """Return hashes of the words that prompts of different accounts have in common."""
+        """Return hashes of the words that prompts of different actors have in common."""
         used: Counter[int] = Counter()
         for messages in texts:
             used.update(set(frame_hashes(whole_text(messages), self._key).tolist()))
@@ -152,7 +158,7 @@ class Sharing:
     def _data_sets(self, stage: Stage, seqs: list[int]) -> list[SharedSketch]:
         """Sketch the reference sets that a campaign harvests: their items, not its prompts."""
         asked = [
-            (p.owner.account, item_hash(views_of(p.messages).payload, self._key))
+            (p.owner, item_hash(views_of(p.messages).payload, self._key))
             for start in range(0, len(seqs), _CHUNK)
             for p in stage.record.prompts(seqs[start : start + _CHUNK]).values()
             if p.messages is not None
@@ -166,12 +172,18 @@ class Sharing:
             if len(items) < LEAST:
                 # A partner takes no smaller sketch, and would refuse the bundle for it.
                 continue
-            hits = [account for account, item in asked if item in items]
-            accounts = len(set(hits))
-            if accounts >= self._rule.k and len(hits) >= _HARVEST * len(asked):
+            hits = [owner for owner, item in asked if item in items]
+            accounts = len({owner.account for owner in hits})
+            actors = len({owner.actor for owner in hits})
+            if actors >= self._rule.k and len(hits) >= _HARVEST * len(asked):
                 kind, size = IndicatorKind.DATA_SET, len(items)
                 found.append(SharedSketch(kind, sketch_of(items), accounts, size))
         return found
+
+
+def _actors(campaign: Campaign, rows: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+    """Return what the account of each row (n,) counts as."""
+    return np.array([campaign.members[a].actor for a in rows["account"].tolist()], np.int64)
 
 
 def _claim(evidence: Evidence) -> SharedClaim:

@@ -84,7 +84,7 @@ METHODS = {
     f"/{INSIGHT}/GetCampaignCoverage": Method(_READ, insight_pb2.GetCampaignCoverageRequest),
     f"/{INSIGHT}/GetAccountActivity": Method(_READ, insight_pb2.GetAccountActivityRequest),
     f"/{SHARE}/ExportCampaign": Method(_REVIEW, share_pb2.ExportCampaignRequest),
-    f"/{SHARE}/ImportIndicators": Method(_CURATE, share_pb2.ImportIndicatorsRequest),
+    f"/{SHARE}/ImportIndicators": Method(_REVIEW, share_pb2.ImportIndicatorsRequest),
     f"/{SHARE}/ListIndicators": Method(_OVERVIEW, share_pb2.ListIndicatorsRequest),
     f"/{SHARE}/MatchIndicators": Method(_READ, share_pb2.MatchIndicatorsRequest),
     f"/{SHARE}/DeleteIndicator": Method(_CURATE, share_pb2.DeleteIndicatorRequest),

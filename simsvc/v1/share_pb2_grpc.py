@@ -82,7 +82,7 @@ class ShareServiceServicer:
     def ImportIndicators(self, request, context):
         """Takes in a partner's STIX bundle and looks for it in own traffic. An
         indicator that comes again replaces the former one; its marking is never
-        loosened, and it must have the same producer. Roles: reviewer, operator.
+        loosened, and it must have the same producer. Roles: reviewer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class ShareServiceStub:
     ImportIndicators: _grpc.UnaryUnaryMultiCallable[_share_pb2.ImportIndicatorsRequest, _share_pb2.ImportIndicatorsResponse]
     """Takes in a partner's STIX bundle and looks for it in own traffic. An
     indicator that comes again replaces the former one; its marking is never
-    loosened, and it must have the same producer. Roles: reviewer, operator.
+    loosened, and it must have the same producer. Roles: reviewer.
     """
     ListIndicators: _grpc.UnaryUnaryMultiCallable[_share_pb2.ListIndicatorsRequest, _share_pb2.ListIndicatorsResponse]
     """Lists what partners have told. Roles: analyst, reviewer, operator."""
@@ -67,7 +67,7 @@ class ShareServiceAsyncStub(ShareServiceStub):
     ImportIndicators: _aio.UnaryUnaryMultiCallable[_share_pb2.ImportIndicatorsRequest, _share_pb2.ImportIndicatorsResponse]  # type: ignore[assignment]
     """Takes in a partner's STIX bundle and looks for it in own traffic. An
     indicator that comes again replaces the former one; its marking is never
-    loosened, and it must have the same producer. Roles: reviewer, operator.
+    loosened, and it must have the same producer. Roles: reviewer.
     """
     ListIndicators: _aio.UnaryUnaryMultiCallable[_share_pb2.ListIndicatorsRequest, _share_pb2.ListIndicatorsResponse]  # type: ignore[assignment]
     """Lists what partners have told. Roles: analyst, reviewer, operator."""
@@ -101,7 +101,7 @@ class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_share_pb2.ImportIndicatorsResponse, _abc.Awaitable[_share_pb2.ImportIndicatorsResponse]]:
         """Takes in a partner's STIX bundle and looks for it in own traffic. An
         indicator that comes again replaces the former one; its marking is never
-        loosened, and it must have the same producer. Roles: reviewer, operator.
+        loosened, and it must have the same producer. Roles: reviewer.
         """
 
     @_abc_1.abstractmethod

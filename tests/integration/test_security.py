@@ -51,7 +51,7 @@ MAY = {
     "GetCampaignCoverage": {"analyst", "reviewer"},
     "GetAccountActivity": {"analyst", "reviewer"},
     "ExportCampaign": {"reviewer"},
-    "ImportIndicators": {"reviewer", "operator"},
+    "ImportIndicators": {"reviewer"},
     "ListIndicators": {"analyst", "reviewer", "operator"},
     "MatchIndicators": {"analyst", "reviewer"},
     "DeleteIndicator": {"reviewer", "operator"},
