@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from simsvc.core.counting import counted
 from simsvc.core.detection import Detector, Finding
-from simsvc.core.draft import HELD, LIVE, CampaignRule, Draft, counted, hold_families
+from simsvc.core.draft import HELD, LIVE, CampaignRule, Draft, hold_families
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -127,7 +128,7 @@ class CampaignBook:
     def _put(self, campaign: Campaign) -> None:
         old = self._campaigns.get(campaign.campaign_id)
         self._campaigns[campaign.campaign_id] = campaign
-        hold_families(self._by_family, campaign)
+        hold_families(self._by_family, campaign, old)
         is_open = campaign.state is CampaignState.OPEN
         touched = set(campaign.members) | set(old.members if old else ())
         for account in touched:
