@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 
 import structlog
 
 from simsvc.settings import Settings
 
 _STOP_SECONDS = 10.0
+_SETTING = "SIMSVC_"
 _log = structlog.get_logger()
 
 
@@ -27,8 +30,9 @@ class ConsoleProcess:
         # A group of its own: a Ctrl+C is for the server, which ends it. And an input that ends
         # with the server, however that ends.
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
-        )
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            start_new_session=True, env=console_environment(os.environ),
+        )  # fmt: skip
         threading.Thread(target=self._note_end, args=(self._process,), daemon=True).start()
 
     def stop(self) -> None:
@@ -47,6 +51,15 @@ class ConsoleProcess:
         code = process.wait()
         if not self._stopping:
             _log.error("console_ended", code=code)
+
+
+def console_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return a server's environment without its settings: they hold keys and webhooks' secrets.
+
+    A process that talks to browsers shall not have them, and takes no option from there: all that
+    it needs is on its command line.
+    """
+    return {k: v for k, v in environment.items() if not k.upper().startswith(_SETTING)}
 
 
 def console_options(settings: Settings, address: str) -> list[str]:

@@ -12,9 +12,9 @@ from simsvc.core.lookup import Names
 from simsvc.core.sharing import whole_text
 from simsvc.core.stage import Stage
 from simsvc.domain.errors import InvalidError, NotFoundError, Violation
-from simsvc.domain.prompt import views_of
+from simsvc.domain.prompt import Message, views_of
 from simsvc.domain.sharing import Indicator, IndicatorKind
-from simsvc.domain.sketch import frame_hashes, item_hash
+from simsvc.domain.sketch import Sketches, frame_hashes, item_hash
 from simsvc.ports.record import RecordedPrompt
 
 _CHUNK = 1000
@@ -120,13 +120,15 @@ class Indicators:
         now = self._desk.now()
         usable = [i for i in indicators if i.holds(now) and i.key_id in self._keys]
         matches = [Match(i) for i in usable]
+        wanted = [_Wanted(self._keys[key_id], mine) for key_id, mine in _by_key(matches).items()]
         looked_at = without = 0
         for prompt in self._newest(stage) if matches else ():
             looked_at += 1
             if prompt.messages is None:
                 without += 1
                 continue
-            self._hold_against(prompt, matches)
+            for under_key in wanted:
+                under_key.hold_against(prompt.owner.account, prompt.messages)
         found = [match for match in matches if match.is_found]
         accounts = {a for match in found for a in match.accounts}
         campaigns = {m.indicator.indicator_id: self._campaigns(m) for m in found}
@@ -138,22 +140,6 @@ class Indicators:
         for end in range(last, first, -_CHUNK):
             yield from stage.record.prompts(range(max(end - _CHUNK, first) + 1, end + 1)).values()
 
-    def _hold_against(self, prompt: RecordedPrompt, matches: Sequence[Match]) -> None:
-        messages = prompt.messages or ()
-        for key_id, mine in _by_key(matches).items():
-            key = self._keys[key_id]
-            hashes = frame_hashes(whole_text(messages), key)
-            item = item_hash(views_of(messages).payload, key)
-            for match in mine:
-                if match.indicator.kind is IndicatorKind.DATA_SET:
-                    if item in match.indicator.sketch.values:
-                        match.held.add(item)
-                        match.note(prompt.owner.account, 1.0)
-                else:
-                    part = match.indicator.sketch.part_in(hashes)
-                    if part >= _PART:
-                        match.note(prompt.owner.account, part)
-
     def _campaigns(self, match: Match) -> list[str]:
         counts: defaultdict[str, int] = defaultdict(int)
         surest = sorted(match.accounts, key=lambda a: -match.accounts[a][0])[:_ACCOUNTS]
@@ -162,6 +148,33 @@ class Indicators:
                 counts[campaign_id] += 1
         named = [campaign_id for campaign_id, count in counts.items() if count > 1]
         return sorted(named, key=lambda campaign_id: (-counts[campaign_id], campaign_id))
+
+
+class _Wanted:
+    """What is looked for under one key. A prompt is held against all of it at once."""
+
+    def __init__(self, key: bytes, matches: Sequence[Match]) -> None:
+        self._key = key
+        self._frames = [m for m in matches if m.indicator.kind is IndicatorKind.FRAME]
+        self._sketches = Sketches([match.indicator.sketch for match in self._frames])
+        self._sets: defaultdict[int, list[Match]] = defaultdict(list)
+        for match in matches:
+            if match.indicator.kind is IndicatorKind.DATA_SET:
+                for value in match.indicator.sketch.values:
+                    self._sets[value].append(match)
+
+    def hold_against(self, account: int, messages: tuple[Message, ...]) -> None:
+        """Note where a prompt of an account is found."""
+        if self._frames:
+            hashes = frame_hashes(whole_text(messages), self._key)
+            for place, part in self._sketches.parts_in(hashes).items():
+                if part >= _PART:
+                    self._frames[place].note(account, part)
+        if self._sets:
+            item = item_hash(views_of(messages).payload, self._key)
+            for match in self._sets.get(item, ()):
+                match.held.add(item)
+                match.note(account, 1.0)
 
 
 def _renewed(indicator: Indicator, known: Indicator | None, now: int) -> Indicator:

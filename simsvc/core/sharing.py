@@ -65,7 +65,8 @@ class Sharing:
     async def case(self, who: Principal, campaign_id: str, how: str) -> SharedCase:
         """Return a campaign as others may see it; written down, `how` it leaves the house.
 
-        NotNowError where no key is shared, or too few accounts are in it to be told of.
+        NotNowError where no key is shared, too few accounts are in it to be told of, or a reviewer
+        has dismissed it.
         """
         if not self._rule.active:
             text = "set sharing_keys and sharing_key_id, which a partner has too"
@@ -74,6 +75,8 @@ class Sharing:
         if campaign.extent.accounts < self._rule.k:
             text = f"fewer than {self._rule.k} accounts: telling of them would tell who they are"
             raise NotNowError("TOO_FEW_ACCOUNTS", text)
+        if campaign.review.verdict is Verdict.DISMISSED:
+            raise NotNowError("DISMISSED", "a reviewer has dismissed it: reopen it before")
         await self._desk.audit(who, "export", f"{campaign_id} {how}", campaign_id)
         work = self._desk.read(lambda: self._case(self._desk.stage, campaign))
         return await self._desk.permitted(work)
@@ -160,6 +163,9 @@ class Sharing:
                 continue
             texts = stage.record.reference_texts(held.name).values()
             items = {item_hash(text, self._key) for text in texts if text is not None}
+            if len(items) < LEAST:
+                # A partner takes no smaller sketch, and would refuse the bundle for it.
+                continue
             hits = [account for account, item in asked if item in items]
             accounts = len(set(hits))
             if accounts >= self._rule.k and len(hits) >= _HARVEST * len(asked):

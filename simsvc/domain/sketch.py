@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,31 @@ class Sketch:
         if not self.values or len(self.values) == self.size:
             return 0.0  # All of the set, no sample.
         return math.sqrt(part * (1 - part) / len(self.values))
+
+
+class Sketches:
+    """Many sketches, held against one set after another: all of them at once."""
+
+    def __init__(self, sketches: Sequence[Sketch]) -> None:
+        counts = [len(sketch.values) for sketch in sketches]
+        values = np.concatenate([np.empty(0, np.uint64), *(s.array() for s in sketches)])
+        order = np.argsort(values, kind="stable")
+        self._values = values[order]
+        self._owners = np.repeat(np.arange(len(counts)), counts)[order]
+        self._counts = np.maximum(np.array(counts, np.int64), 1)
+
+    def parts_in(self, hashes: Hashes) -> dict[int, float]:
+        """Return by place the share of each sketch that a set (m,) holds, where it holds any."""
+        mine = np.unique(hashes)
+        begins = np.searchsorted(self._values, mine, "left")
+        ends = np.searchsorted(self._values, mine, "right")
+        runs = zip(begins[ends > begins].tolist(), ends[ends > begins].tolist(), strict=True)
+        places = [self._owners[begin:end] for begin, end in runs]
+        if not places:
+            return {}
+        held = np.bincount(np.concatenate(places), minlength=len(self._counts))
+        parts = held / self._counts
+        return {place: float(parts[place]) for place in np.flatnonzero(held).tolist()}
 
 
 def sketch_of(hashes: Iterable[int]) -> Sketch:

@@ -22,8 +22,9 @@ _MICRO = 1_000_000
 _NAME = 200
 _MOST = 1000
 _MOST_ITEMS = 2**40
-_KEY_ID = re.compile(r"[^\x00]{1,64}")
+_KEY_ID = re.compile(r".{1,64}")
 _HASH = re.compile(r"[0-9a-f]{16}")
+_NOT_STIX = "is no STIX 2.1 bundle"
 _KINDS = {kind.name.lower(): kind for kind in IndicatorKind}
 
 
@@ -36,27 +37,56 @@ class Bundle:
 
 
 def read_bundle(content: bytes) -> Bundle:
-    """Read a STIX 2.1 bundle. InvalidError naming `bundle` if it is none."""
-    try:
-        parsed = stix2.parse(content.decode("utf-8"), allow_custom=True, version="2.1")
-    except (STIXError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
-        # The library's own message may hold whatever is in the bundle.
-        raise _wrong("NOT_STIX", "is no STIX 2.1 bundle") from error
-    if not isinstance(parsed, stix2.Bundle):
-        raise _wrong("NOT_A_BUNDLE", "is a STIX object, but no bundle")
-    objects = list(parsed.get("objects", []))
-    names = {o.id: o.name for o in objects if isinstance(o, stix2.Identity)}
-    found = [o for o in objects if isinstance(o, stix2.Indicator)]
-    ours = [o for o in found if (o.pattern_type, o.get("pattern_version")) == _OURS]
+    """Read a STIX 2.1 bundle. InvalidError naming `bundle` if it is none.
+
+    Objects that this server does not look for are not looked into: their patterns may take minutes.
+    """
+    said, objects = _opened(content)
+    ours = [o for o in objects if _is_ours(o)]
     if len(ours) > _MOST:
         raise _wrong("TOO_MANY", f"holds more than {_MOST} indicators")
-    made = [_indicator(o, names) for o in ours if not o.get("revoked", False)]
+    makers = {by for o in ours if isinstance(by := o.get("created_by_ref"), str)}
+    identities = {name: o for o in objects if o.get("type") == "identity"
+                  and isinstance(name := o.get("id"), str) and name in makers}  # fmt: skip
+    parsed = _parsed(said, [*identities.values(), *ours])
+    names = {o.id: o.name for o in parsed if isinstance(o, stix2.Identity)}
+    found = [o for o in parsed if isinstance(o, stix2.Indicator)]
+    made = [_indicator(o, names) for o in found if not o.get("revoked", False)]
     # Versions of one object may lie side by side: the last one counts.
     indicators = tuple({i.indicator_id: i for i in made}.values())
     return Bundle(indicators, len(objects) - len(made))
 
 
-_OURS = (PATTERN_TYPE, PATTERN_VERSION)
+def _opened(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a bundle without its objects, and those."""
+    try:
+        said = json.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _wrong("NOT_STIX", _NOT_STIX) from error
+    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
+        raise _wrong("NOT_STIX", _NOT_STIX)
+    if said["type"] != "bundle":
+        raise _wrong("NOT_A_BUNDLE", "is a STIX object, but no bundle")
+    objects = said.pop("objects", None) or []
+    if not isinstance(objects, list) or not all(isinstance(o, dict) for o in objects):
+        raise _wrong("NOT_STIX", _NOT_STIX)
+    return said, objects
+
+
+def _is_ours(made: dict[str, Any]) -> bool:
+    kind = (made.get("pattern_type"), made.get("pattern_version"))
+    return made.get("type") == "indicator" and kind == (PATTERN_TYPE, PATTERN_VERSION)
+
+
+def _parsed(said: dict[str, Any], objects: list[dict[str, Any]]) -> list[Any]:
+    # The library takes no empty list.
+    whole = said | ({"objects": objects} if objects else {})
+    try:
+        parsed = stix2.parse(whole, allow_custom=True, version="2.1")
+    except (STIXError, RecursionError, TypeError, ValueError) as error:
+        # The library's own message may hold whatever is in the bundle.
+        raise _wrong("NOT_STIX", _NOT_STIX) from error
+    return list(parsed.get("objects", []))
 
 
 def _indicator(made: Any, names: dict[str, str]) -> Indicator:
@@ -87,6 +117,7 @@ def _sketch(name: str, pattern: str) -> tuple[IndicatorKind, str, Sketch]:
     whole = (
         isinstance(key_id, str)
         and _KEY_ID.fullmatch(key_id)
+        and key_id.isprintable()
         and type(size) is int
         and size <= _MOST_ITEMS
         and isinstance(values, list)

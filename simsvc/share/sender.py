@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import httpx
 from simsvc.domain.alerts import Answer
 
 _LONGEST_PAUSE = 6 * 3600.0
+# `str.isdigit` also takes what `float` does not, such as "²".
+_SECONDS = re.compile(r"\s*[0-9]+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def _pause(retry_after: str | None) -> float:
     """Return the seconds in a Retry-After header (RFC 9110, section 10.2.3); 0 for none."""
     if not retry_after:
         return 0.0
-    if retry_after.isascii() and retry_after.strip().isdigit():
+    if _SECONDS.fullmatch(retry_after):
         seconds = float(retry_after)
     else:
         try:

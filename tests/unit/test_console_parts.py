@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from simsvc.client import AsyncClient, AuditEntry, Campaign, Connection, GetServerInfoResponse
+from simsvc.companion import console_environment
 from simsvc.console import words
 from simsvc.console.inert import visible
 from simsvc.console.sessions import IDLE_SECONDS, LONGEST_SECONDS, Session, Sessions
@@ -121,6 +122,11 @@ async def test_a_session_ends_when_idle_and_in_any_case() -> None:
     clock.now += IDLE_SECONDS
     assert sessions.find(other) is None
     await sessions.close_all()
+
+
+def test_a_console_beside_a_server_gets_none_of_its_settings() -> None:
+    server = {"PATH": "/bin", "SIMSVC_WEBHOOKS": "secret", "simsvc_sharing_keys": "secret"}
+    assert console_environment(server) == {"PATH": "/bin"}
 
 
 async def test_ids_and_form_tokens_are_each_sessions_own() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from simsvc.core.insight import projection
 from simsvc.core.insight.projection import Projector, main_axes
 from simsvc.core.stage import Stage
 from simsvc.index.flat import FlatIndex
-from simsvc.ports.index import ROW_DTYPE
+from simsvc.ports.index import ROW_DTYPE, IndexStats, Vectors
 
 DIMENSION = 12
 
@@ -33,6 +33,20 @@ class Threads(ThreadPoolExecutor):
     def finish(self) -> None:
         self.held.set()
         self.shutdown(wait=True)
+
+
+class ClosedIndex(FlatIndex):
+    """Another one whose files are gone."""
+
+    def __init__(self, whole: FlatIndex) -> None:
+        super().__init__(DIMENSION)
+        self._whole = whole
+
+    def stats(self) -> IndexStats:
+        return self._whole.stats()
+
+    def vectors(self, seqs: Sequence[int]) -> Vectors:
+        raise OSError("closed")
 
 
 class World:
@@ -163,3 +177,17 @@ def test_a_map_of_less_than_half_the_traffic_does_not_answer(
     assert projector.of(world.stage()).total == 10
     world.grow(11)
     assert projector.of(world.stage()).total == 21
+
+
+def test_one_that_failed_beside_the_look_ups_is_told_once(world: World, threads: Threads) -> None:
+    world.grow(100)
+    projector = Projector(threads)
+    projector.of(world.stage())
+    world.grow(50)
+    whole, world.index = world.index, ClosedIndex(world.index)
+    projector.of(world.stage())
+    threads.finish()
+    with pytest.raises(OSError, match="closed"):
+        projector.of(world.stage())
+    world.index = whole
+    assert projector.of(world.stage("next")).total == 150

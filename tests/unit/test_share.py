@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from simsvc.domain.sharing import (
     Tlp,
 )
 from simsvc.domain.signals.coverage import Coverage
-from simsvc.domain.sketch import SIZE, Sketch, frame_hashes, item_hash, sketch_of
+from simsvc.domain.sketch import SIZE, Sketch, Sketches, frame_hashes, item_hash, sketch_of
 from simsvc.domain.verdict import Confidence
 from simsvc.share.export import Exporter, ExportFormat
 from simsvc.share.inert import cell, visible
@@ -115,7 +116,8 @@ def test_a_pattern_of_this_kind_is_read() -> None:
     [
         "x", "{}", "[1]", "[" * 100_000, pattern(values=["1"]), pattern(size=1),
         pattern(size=10**30), pattern(size=True), pattern(kind="other"), pattern(key_id=7),
-        pattern(key_id="a\0b"), pattern(key_id=""), pattern(values=FOUR[:1] * 8),
+        pattern(key_id="a\0b"), pattern(key_id=""), pattern(key_id="\ud800"),
+        pattern(key_id="\x1b[31m"), pattern(values=FOUR[:1] * 8),
         pattern(values=FOUR[:3]), pattern(values="0"),
     ],
 )  # fmt: skip
@@ -135,6 +137,21 @@ def test_a_bundle_of_somebody_else_says_nothing_to_us() -> None:
             made |= {"pattern_type": "stix", "pattern": "[ipv4-addr:value = '198.51.100.1']"}
             made.pop("pattern_version", None)
     assert read_bundle(json.dumps(bundle).encode()).indicators == ()
+
+
+def test_what_says_nothing_to_us_is_not_looked_into() -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    # Reading a pattern takes a quarter of a second for each thousand terms, and may fail.
+    long = "[" + " AND ".join(["file:name = 'a'"] * 100_000) + "]"
+    [ours] = [o for o in bundle["objects"] if o["type"] == "indicator"]
+    odd = [{"type": "indicator", "pattern": long, "pattern_type": "stix"}, {"type": []},
+           {"type": "identity", "id": []}, ours | {"type": "bundle"}]  # fmt: skip
+    before = read_bundle(json.dumps(bundle).encode())
+    bundle["objects"] = [*odd, *bundle["objects"]]
+    after = read_bundle(json.dumps(bundle).encode())
+    assert after.indicators == before.indicators
+    assert after.indicators[0].producer
+    assert after.passed_over == before.passed_over + len(odd)
 
 
 def test_an_object_has_one_time_of_making_and_ids_are_the_producers_own() -> None:
@@ -207,9 +224,20 @@ def test_a_sketch_is_the_least_hashes(values: set[int]) -> None:
         assert sketch.error(0.5) == (0.0 if len(values) <= SIZE else (0.25 / SIZE) ** 0.5)
 
 
-def test_a_sketch_estimates_the_part_that_is_held() -> None:
-    import numpy as np  # noqa: PLC0415
+@given(
+    st.lists(st.sets(st.integers(0, 60), max_size=12), max_size=8),
+    st.lists(st.integers(0, 60), max_size=30),
+)
+def test_many_sketches_are_held_against_a_set_at_once(
+    sets: list[set[int]], held: list[int]
+) -> None:
+    sketches = [sketch_of(values) for values in sets]
+    hashes = np.array(held, np.uint64)
+    each = {i: part for i, s in enumerate(sketches) if (part := s.part_in(hashes))}
+    assert Sketches(sketches).parts_in(hashes) == pytest.approx(each)
 
+
+def test_a_sketch_estimates_the_part_that_is_held() -> None:
     rng = np.random.default_rng(1)
     whole = np.unique(rng.integers(0, 2**63, 4000, dtype=np.uint64))
     sketch = sketch_of(whole.tolist())

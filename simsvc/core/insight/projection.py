@@ -69,7 +69,9 @@ class Projector:
 
     def _renewed(self) -> Projection | None:
         if self._renewing and self._renewing.done():
-            self._held, self._renewing = self._renewing.result(), None
+            # First let go of: one that failed would fail every look from then on.
+            done, self._renewing = self._renewing, None
+            self._held = done.result()
         return self._held
 
 
