@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from simsvc.core.counting import counted
 from simsvc.core.detection import Detector, Finding
-from simsvc.core.draft import HELD, LIVE, CampaignRule, Draft, hold_families
+from simsvc.core.draft import LIVE, CampaignRule, Draft, hold_families
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -39,7 +39,10 @@ class CampaignBook:
             self._put(campaign)
 
     def rebased(self, families: Mapping[int, int]) -> list[Campaign]:
-        """Return what goes on in another generation, with its `families` by those of this one."""
+        """Return campaigns as of another generation, with its `families` by those of this one.
+
+        Merged ones too: a merge may be undone later.
+        """
         return [
             replace(
                 campaign,
@@ -49,7 +52,6 @@ class CampaignBook:
                 ),
             )
             for campaign in self.all()
-            if campaign.state in HELD
         ]
 
     def take_over(self, generation: str, campaigns: Iterable[Campaign]) -> None:

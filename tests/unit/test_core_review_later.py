@@ -142,3 +142,20 @@ def test_a_family_goes_back_to_its_campaign_when_a_merge_is_undone() -> None:
     assert other is not None
     assert set(one.members) == set(range(1000, 1020))
     assert set(other.members) == {*range(2000, 2020), 2100, 2101}
+
+
+def test_a_merge_is_undone_in_another_generation_too() -> None:
+    life = Life()
+    life.send(range(1000, 1020))
+    life.send(range(2000, 2020))
+    first, second = (event.campaign for event in life.tick())
+    entry = carry_out(life, decisions.merge(first, [second], ""))
+    [one], [other] = first.families, second.families
+    life.book.take_over("next", life.book.rebased({one: 7001, other: 7002}))
+    whole = life.book.get(first.campaign_id)
+    assert whole is not None
+    assert whole.families == (7001, 7002)
+    parts = {c.campaign_id: c for _, c in undo(whole, entry, life.book.get).changes}
+    assert parts[first.campaign_id].families == (7001,)
+    assert parts[second.campaign_id].families == (7002,)
+    assert {e.family for e in parts[first.campaign_id].evidence} == {7001}
