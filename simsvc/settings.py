@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from simsvc.core.access import Role
+from simsvc.domain.addresses import is_loopback
 from simsvc.domain.validation import Limits
 from simsvc.settings_alerts import AlertSettings
 from simsvc.settings_console import ConsoleSettings
@@ -232,6 +233,11 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
             raise ValueError("tls_certificate and tls_key go together")
         if self.tls_client_ca is not None and self.tls_key is None:
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        if self.console_listen and not self.tokens and not is_loopback(self.console_listen):
+            raise ValueError(
+                "console_listen is not a loopback address: set up tokens first, or whoever "
+                "reaches it has every role"
+            )
         if "" in self.pseudonym_keys or "" in self.text_keys:
             raise ValueError("a key needs an id")
         if self.pseudonym_keys and self.pseudonym_key_id not in self.pseudonym_keys:

@@ -19,7 +19,8 @@ class ConsoleSettings(BaseSettings):
         'empty: none. "127.0.0.1:8551" is usual.',
     )
     console_tls_certificate: Path | None = Field(
-        None, description="PEM chain of the console; beyond loopback it needs one."
+        None,
+        description="PEM chain of the console; beyond loopback it needs one and the server tokens.",
     )
     console_tls_key: Path | None = Field(None, description="PEM private key of that.")
     console_address: str = Field(

@@ -24,6 +24,7 @@ def make_app(connection: Connection, *, tls: bool, local: bool) -> ASGIApp:
     """Return the console of a server. `connection` has no token: each reader brings his own."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life)
     app.state.connection = connection
+    app.state.local = local
     app.state.sessions = Sessions()
     app.state.pages = Pages()
     app.state.live = queue.Live()

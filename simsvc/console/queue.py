@@ -86,6 +86,11 @@ class Live:
         if not resumed:
             self.newest = token
 
+    def forget(self, token: str) -> None:
+        """Let go of a place that the server does not know."""
+        if self.newest == token:
+            self.newest = ""
+
 
 @router.get("/events")
 async def events(
@@ -121,9 +126,18 @@ class _Changes:
                 if change is not None:
                     self._live.note(change.resume_token, bool(last_event_id))
         except SimsvcRpcError as error:
-            # A listener that may not watch shall not come again and again.
-            name = "refused" if error.code.name == "PERMISSION_DENIED" else "lost"
-            yield f"event: {name}\ndata: {json.dumps(error.code.name)}\n\n"
+            yield self._end(error.code.name, start)
+
+    def _end(self, code: str, start: str) -> str:
+        # A listener that may not watch shall not come again and again.
+        name = "refused" if code == "PERMISSION_DENIED" else "lost"
+        told = f"event: {name}\ndata: {json.dumps(code)}\n\n"
+        if code != "INVALID_ARGUMENT":
+            return told
+        # Where to go on from, the server does not know and never will, as after a change of its
+        # keys: an empty id makes the browser forget it too.
+        self._live.forget(start)
+        return f"id:\n{told}"
 
     def _event(self, change: WatchCampaignsResponse) -> str:
         row = self._render.text("_row.html", {"campaign": change.campaign, "is_new": True})

@@ -15,18 +15,20 @@ from simsvc.console.sessions import LONGEST_SECONDS
 
 router = APIRouter()
 _PROBE_SECONDS = 3.0
+# It listens on loopback only: a console that others can reach must not stand in for them.
+_OPEN = "The server asks nobody for a token. Set up tokens, or let the console listen on loopback."
 
 
 @router.get("/sign-in")
 async def sign_in_page(request: Request, render: Render, next: str = "/") -> HTMLResponse:
     """Show the form, and whether the server asks for a token at all."""
-    is_open, problem = True, ""
+    is_open, problem = False, ""
     try:
-        await _asked(request, "")
+        is_open = await _is_open(request)
     except SimsvcRpcError as error:
-        is_open = False
-        if error.code is not grpc.StatusCode.UNAUTHENTICATED:
-            problem = explained(error)[1]
+        problem = explained(error)[1]
+    if is_open and not request.app.state.local:
+        is_open, problem = False, _OPEN
     return render.answer(request, "sign_in.html", next=_own(next), is_open=is_open, problem=problem)
 
 
@@ -39,6 +41,10 @@ async def sign_in(
 ) -> Response:
     """Try a token; keep it if the server knows it."""
     try:
+        if not request.app.state.local and await _is_open(request):
+            return render.answer(
+                request, "sign_in.html", 403, next=_own(next), is_open=False, problem=_OPEN
+            )
         client, info = await _asked(request, token.strip(), keep=True)
     except SimsvcRpcError as error:
         status, title, said = explained(error)
@@ -75,6 +81,17 @@ async def sign_out(request: Request, session: Writer) -> Response:
         samesite="strict",
     )  # fmt: skip
     return answer
+
+
+async def _is_open(request: Request) -> bool:
+    """Return whether the server answers without a token."""
+    try:
+        await _asked(request, "")
+    except SimsvcRpcError as error:
+        if error.code is grpc.StatusCode.UNAUTHENTICATED:
+            return False
+        raise
+    return True
 
 
 async def _asked(

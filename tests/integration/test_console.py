@@ -194,6 +194,11 @@ def test_changes_are_told_as_they_happen(place: Place) -> None:
     assert "was reviewed" in told
 
 
+def test_a_place_that_the_server_does_not_know_is_forgotten(place: Place) -> None:
+    told = place.visitor("analyst").get("/events", **{"Last-Event-ID": "of another key"})
+    assert 'id:\nevent: lost\ndata: "INVALID_ARGUMENT"\n' in told.text
+
+
 def test_members_are_searched_and_charts_have_their_numbers(place: Place) -> None:
     visitor, campaign = place.visitor("analyst"), place.campaign()
     page = f"/campaigns/{campaign.campaign_id}"
@@ -233,6 +238,7 @@ WRONG = {
     "/prompts/987654": 404,
     "/accounts/nobody": 404,
     "/search?prompt=1&since=yesterday": 400,
+    "/search?prompt=1&since=0001-01-01T00:00:00%2B23:59": 400,
     "/search?prompt=1&similarity=much": 400,
     "/search?prompt=1&similarity=7": 400,
 }

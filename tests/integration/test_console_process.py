@@ -84,6 +84,31 @@ def test_tls_makes_the_cookie_secure(tmp_path: Path) -> None:
         assert "max-age" in answer.headers["strict-transport-security"]
 
 
+def test_a_console_that_others_reach_lets_nobody_in_without_a_token(tmp_path: Path) -> None:
+    authority = Authority()
+    ca = authority.write(tmp_path)
+    certificate, key = authority.issue(tmp_path, "both")
+    options = (
+        "--listen",
+        "0.0.0.0:0",
+        "--tls-certificate",
+        str(certificate),
+        "--tls-key",
+        str(key),
+    )
+    with (
+        ServerProcess(tmp_path / "data") as server,
+        ConsoleProcess(server.address(), *options) as console,
+    ):
+        visitor = Visitor(console.url.replace("0.0.0.0", "127.0.0.1"), ca)  # noqa: S104
+        assert "asks nobody for a token" in visitor.get("/sign-in").text
+        for token in ("", "sim_any"):
+            answer = visitor.post("/sign-in", {"token": token})
+            assert answer.status == 403
+            assert "set-cookie" not in answer.headers
+        assert visitor.get("/").status == 303
+
+
 REFUSED = {
     "not a loopback address": ["--listen", "0.0.0.0:0"],
     "go together": ["--tls-certificate", "x.pem"],

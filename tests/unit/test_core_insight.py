@@ -159,6 +159,7 @@ async def test_a_pool_is_copied_again_when_something_is_new(world: World) -> Non
     stage = world.core.stages.serving
     first = await world.desk.pool(stage, ())
     assert await world.desk.pool(stage, ()) is first
+    assert await world.desk.pool(stage, [987_654]) is first
     assert len(first) == 9
     await world.core.ingest.observe([prompt("new", "quite new", "newcomer")])
     again = await world.desk.pool(stage, ())

@@ -6,6 +6,7 @@ import base64
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -159,3 +160,16 @@ def test_keys_of_the_settings_win_and_none_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "keys.json").exists()
     assert KEY.encode() not in token_key(a)
     assert token_key(a) != b"k" * 32
+
+
+def test_an_open_server_has_no_console_that_others_reach(tmp_path: Path) -> None:
+    console: dict[str, Any] = {
+        "console_listen": "0.0.0.0:8551",
+        "console_tls_certificate": tmp_path / "c.pem",
+        "console_tls_key": tmp_path / "k.pem",
+    }
+    with pytest.raises(ValidationError, match="set up tokens first"):
+        Settings(**console)
+    token = {"name": "ana", "sha256": "0" * 64, "roles": ["analyst"]}
+    assert Settings(**console, tokens=[token]).console_listen
+    assert Settings(console_listen="127.0.0.1:8551").tokens == []

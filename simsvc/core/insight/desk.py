@@ -99,7 +99,8 @@ class Desk:
 
         It is copied on the writing thread, so not for every look.
         """
-        wanted = set(first)
+        # Of whom the detector keeps nothing any more, another copy would hold nothing either.
+        wanted = {actor for actor in first if actor in stage.detector.accounts_book.states}
         observed = stage.detector.accounts_book.observed
         held = self._pool
         fresh = held.generation == stage.generation and observed <= _RENEWED * held.observed
