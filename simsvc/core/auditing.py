@@ -50,12 +50,17 @@ class AuditLog:
         query = f"audit {where}"
         before = self._sealer.open(query, token, "page_token")[0] if token else 0
         record = self._stages.serving.record
-        found = await self._read(lambda: record.audit(before, size + 1, where))
+
+        def read() -> tuple[list[AuditEntry], frozenset[int]]:
+            found = record.audit(before, size + 1, where)
+            # Trying to undo a decision about many accounts takes a while.
+            return found, frozenset(e.position for e in found if self._is_undoable(e))
+
+        found, undoable = await self._read(read)
         entries = found[:size]
         more = len(found) > size
-        undoable = frozenset(e.position for e in entries if self._is_undoable(e))
         next_token = self._sealer.seal(query, [entries[-1].position]) if more else ""
-        return AuditPage(entries, undoable, next_token)
+        return AuditPage(entries, undoable & {e.position for e in entries}, next_token)
 
     async def reviews(self, campaign_id: str, size: int, token: str) -> AuditPage:
         """Return a page of a campaign's history. NotFoundError if there is no such campaign."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from simsvc.core.counting import counted
 from simsvc.core.detection import Detector, Finding
-from simsvc.core.draft import HELD, LIVE, CampaignRule, Draft, counted, hold_families
+from simsvc.core.draft import LIVE, CampaignRule, Draft, hold_families
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -38,7 +39,10 @@ class CampaignBook:
             self._put(campaign)
 
     def rebased(self, families: Mapping[int, int]) -> list[Campaign]:
-        """Return what goes on in another generation, with its `families` by those of this one."""
+        """Return campaigns as of another generation, with its `families` by those of this one.
+
+        Merged ones too: a merge may be undone later.
+        """
         return [
             replace(
                 campaign,
@@ -48,7 +52,6 @@ class CampaignBook:
                 ),
             )
             for campaign in self.all()
-            if campaign.state in HELD
         ]
 
     def take_over(self, generation: str, campaigns: Iterable[Campaign]) -> None:
@@ -127,7 +130,7 @@ class CampaignBook:
     def _put(self, campaign: Campaign) -> None:
         old = self._campaigns.get(campaign.campaign_id)
         self._campaigns[campaign.campaign_id] = campaign
-        hold_families(self._by_family, campaign)
+        hold_families(self._by_family, campaign, old)
         is_open = campaign.state is CampaignState.OPEN
         touched = set(campaign.members) | set(old.members if old else ())
         for account in touched:

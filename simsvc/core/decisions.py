@@ -158,7 +158,11 @@ def split(campaign: Campaign, accounts: Sequence[int], text: str, now: int) -> R
         subject=part.campaign_id,
         before={"accounts": len(campaign.members)},
         after={"accounts": len(rest.members), "split": len(part.members)},
-        detail={"part": part.campaign_id},
+        detail={
+            "part": part.campaign_id,
+            "accounts": sorted(part.members),
+            "rest": sorted(rest.members),
+        },
         comment=text,
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from simsvc.core.detection import FAMILY_REASONS, Detector, Finding
+from simsvc.core.counting import both, counted
+from simsvc.core.detection import Detector, Finding
 from simsvc.core.rulings import Renewal, absorbed, merged_into, news, returned
 from simsvc.domain.campaign import (
     Campaign,
@@ -66,7 +67,8 @@ class Draft:
         if live:
             self._take_into(live, finding, new_id)
         elif hosts:
-            self._return(_oldest(hosts)[0], finding)
+            first, *others = _oldest(hosts)
+            self._return(first, _without(finding, others), finding)
         else:
             self._open(finding, new_id, Change.OPENED, "")
 
@@ -77,16 +79,19 @@ class Draft:
             return
         change = Change.REOPENED if first.state is CampaignState.QUIET else Change.GREW
         for other in others:
-            if other.campaign_id in first.review.apart:
-                self._grow(other, Change.GREW, _within(finding, other))
+            if other.campaign_id in self._apart(first) or first.campaign_id in self._apart(other):
+                self._grow(other, Change.GREW, _within(finding, other), within=True)
             else:
                 self._set(merged_into(other, first), Change.MERGED)
                 first = absorbed(first, other)
         self._grow(first, change, finding)
 
-    def _return(self, campaign: Campaign, finding: Finding) -> None:
-        """Open a dismissed campaign again, if the finding holds what its reviewer did not know."""
-        new = () if finding.withdrawn else news(campaign, finding, self._rule.renewal)
+    def _return(self, campaign: Campaign, unknown: Finding, finding: Finding) -> None:
+        """Open a dismissed campaign again, if the finding holds what its reviewer did not know.
+
+        `unknown` is what it says of accounts in no other dismissed one.
+        """
+        new = () if finding.withdrawn else news(campaign, unknown, self._rule.renewal)
         if new:
             self._grow(returned(campaign, new), Change.REOPENED, finding)
 
@@ -152,9 +157,30 @@ class Draft:
         self._taken[campaign_id] = dict(campaign.members)
         self._set(campaign, change)
 
-    def _grow(self, campaign: Campaign, change: Change, finding: Finding) -> None:
-        families = tuple(dict.fromkeys((*campaign.families, *_families(finding))))
-        members = self._members(campaign, families, finding)
+    def _apart(self, campaign: Campaign) -> set[str]:
+        """Return what a campaign is not to be merged with: what those have become part of too."""
+        return {self._now_part_of(name) for name in campaign.review.apart}
+
+    def _now_part_of(self, campaign_id: str) -> str:
+        while (held := self._campaigns.get(campaign_id)) and held.merged_into:
+            campaign_id = held.merged_into
+        return campaign_id
+
+    def _out(self, campaign: Campaign) -> set[int]:
+        """Return accounts that people keep out of a campaign."""
+        apart = [self._campaigns[i] for i in self._apart(campaign) if i in self._campaigns]
+        theirs = {a for c in apart if c.state in HELD for a in c.members}
+        return (theirs - campaign.members.keys()) | campaign.review.excluded
+
+    def _grow(
+        self, campaign: Campaign, change: Change, finding: Finding, *, within: bool = False
+    ) -> None:
+        """Let a finding change a campaign; `within` its members, when others join another one."""
+        new = () if within else _families(finding)
+        families = tuple(dict.fromkeys((*campaign.families, *new)))
+        members = self._members(campaign, (*families, *_families(finding)), finding)
+        if within:
+            members = {a: m for a, m in members.items() if a in campaign.members}
         held = self._campaigns[campaign.campaign_id]
         same = (families, members, campaign.review) == (held.families, held.members, held.review)
         if not members or (same and not finding.withdrawn):
@@ -181,7 +207,8 @@ class Draft:
         self, campaign: Campaign, families: Sequence[int], finding: Finding
     ) -> dict[int, Member]:
         """Return who belongs now: a finding about accounts may let go of some."""
-        out = campaign.review.excluded
+        out = self._out(campaign)
+        families = tuple(dict.fromkeys(families))
         found = {m.account: m for m in finding.members if m.account not in out}
         taken = self._taken.setdefault(campaign.campaign_id, {})
         if finding.family:
@@ -190,11 +217,12 @@ class Draft:
         taken |= found
         of_families = counted(self._detector, families, {})
         of_families = {a: part for a, part in of_families.items() if a not in out}
-        return of_families | {a: _both(of_families.get(a), part) for a, part in taken.items()}
+        return of_families | {a: both(of_families.get(a), part) for a, part in taken.items()}
 
     def _set(self, campaign: Campaign, change: Change) -> None:
+        before = self._campaigns.get(campaign.campaign_id)
         self._campaigns[campaign.campaign_id] = campaign
-        hold_families(self._by_family, campaign)
+        hold_families(self._by_family, campaign, before)
         earlier = self._changes.get(campaign.campaign_id)
         keep = earlier in (Change.OPENED, Change.REOPENED, Change.SPLIT) and change is Change.GREW
         self._changes[campaign.campaign_id] = earlier if keep and earlier else change
@@ -205,8 +233,15 @@ class Draft:
         return replace(self._campaigns[campaign_id], updated_at=self._now, revision=revision)
 
 
-def hold_families(by_family: dict[int, str], campaign: Campaign) -> None:
-    """Note which campaign a family belongs to; one that was split off does not take it over."""
+def hold_families(by_family: dict[int, str], campaign: Campaign, before: Campaign | None) -> None:
+    """Note which campaign a family belongs to; one that was split off does not take it over.
+
+    `before` is what the campaign was: it lets go of families that it does not hold any more.
+    """
+    for family in before.families if before else ():
+        kept = campaign.state in HELD and family in campaign.families
+        if by_family.get(family) == campaign.campaign_id and not kept:
+            del by_family[family]
     if campaign.state in HELD:
         for family in campaign.families:
             if by_family.get(family, "") not in campaign.review.apart:
@@ -222,6 +257,12 @@ def _within(finding: Finding, campaign: Campaign) -> Finding:
     return replace(
         finding, members=tuple(m for m in finding.members if m.account in campaign.members)
     )
+
+
+def _without(finding: Finding, others: Iterable[Campaign]) -> Finding:
+    """Return what a finding says of accounts that are in none of these campaigns."""
+    known = {account for other in others for account in other.members}
+    return replace(finding, members=tuple(m for m in finding.members if m.account not in known))
 
 
 def _families(finding: Finding) -> tuple[int, ...]:
@@ -241,32 +282,3 @@ def _tactics(campaign: Campaign, finding: Finding) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*campaign.tactics, *finding.tactics)))
     kept = (t for t in campaign.tactics if campaign.families and t == "variations_of_one_prompt")
     return tuple(dict.fromkeys((*finding.tactics, *kept)))
-
-
-def _both(counted: Member | None, attributed: Member) -> Member:
-    """Return a member that two ways of looking found; each counts prompts of its own."""
-    if counted is None:
-        return attributed
-    joined = counted.joined(attributed)
-    return replace(joined, prompts=max(counted.prompts, attributed.prompts))
-
-
-def counted(
-    detector: Detector, families: Iterable[int], known: Mapping[int, Member]
-) -> dict[int, Member]:
-    """Count each account's part over all families that the detector still knows.
-
-    What is `known` of why an account belongs is kept.
-    """
-    members: dict[int, Member] = {}
-    for family in families:
-        for part in detector.members(family):
-            earlier = members.get(part.account)
-            members[part.account] = earlier.joined(part) if earlier else part
-    return {a: _explained(part, known.get(a)) for a, part in members.items()}
-
-
-def _explained(part: Member, known: Member | None) -> Member:
-    if known is None or not known.reasons:
-        return replace(part, reasons=FAMILY_REASONS)
-    return replace(part, probability=known.probability, reasons=known.reasons)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from simsvc.core.campaigns import CampaignBook
 from simsvc.domain.campaign import Campaign
-from simsvc.domain.pseudonyms import Keyring, parse_pseudonym
+from simsvc.domain.pseudonyms import Keyring
 from simsvc.ports.record import Record
 
 
@@ -32,10 +32,13 @@ class Membership:
 
     def check(self, account_id: str) -> tuple[str, ...]:
         """Return the open campaigns of an account, given its raw id or its pseudonym."""
-        named = parse_pseudonym("acct", account_id)
-        hashes = [h.value for h in self._keyring.all_hashes("account", account_id)]
-        for value in (named, *hashes) if named else hashes:
+        account = self.find(account_id)
+        return () if account is None else self._book.check(account)
+
+    def find(self, account_id: str) -> int | None:
+        """Return the reference of an account that is or was in a campaign."""
+        for value in self._keyring.hashes_of("acct", "account", account_id):
             account = self._accounts.get(value)
             if account is not None:
-                return self._book.check(account)
-        return ()
+                return account
+        return None

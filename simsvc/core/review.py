@@ -166,8 +166,8 @@ class Reviews:
         )  # fmt: skip
         saved = self._record.save_campaigns(events, [note])
         self._book.apply(saved)
-        self._membership.learn(event.campaign for event in saved)
         self._publisher.publish(saved)
+        self._membership.learn(event.campaign for event in saved)
 
     def _present(self, campaign_id: str) -> Campaign:
         campaign = self._book.get(campaign_id)
@@ -191,10 +191,12 @@ class Reviews:
 
     def _accounts(self, account_ids: Sequence[str]) -> list[int]:
         """Return references; 0 for an account that was never seen."""
-        return [
-            self._record.find_account(self._keyring.hashes_of("acct", "account", account_id)) or 0
-            for account_id in account_ids
-        ]
+        return [self._membership.find(i) or self._found(i) or 0 for i in account_ids]
+
+    def _found(self, account_id: str) -> int | None:
+        # A read for each of many members would hold up the writing thread: this is for strangers.
+        hashes = self._keyring.hashes_of("acct", "account", account_id)
+        return self._record.find_account(hashes)
 
 
 def _stamped(campaign: Campaign, now: int) -> Campaign:

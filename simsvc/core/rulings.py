@@ -7,6 +7,8 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from simsvc.core.finding import Finding
 from simsvc.domain.campaign import Campaign, CampaignState, extent_of
 from simsvc.domain.review import Review, Verdict
@@ -76,9 +78,15 @@ def absorbed(first: Campaign, other: Campaign) -> Campaign:
         members=dict(other.members) | dict(first.members),
         confidence=max(first.confidence, other.confidence),
         tactics=tuple(dict.fromkeys(first.tactics + other.tactics)),
-        source=first.source + other.source,
+        source=_both_sources(first, other),
         review=_both_reviews(first, other),
     )
+
+
+def _both_sources(first: Campaign, other: Campaign) -> bytes:
+    # Parts of one campaign have much of it in common, and may come together again and again.
+    named = np.frombuffer(first.source + other.source, "<i8")
+    return np.unique(named).astype("<i8").tobytes()
 
 
 def _both_reviews(first: Campaign, other: Campaign) -> Review:
@@ -135,14 +143,25 @@ def brought_together(campaign: Campaign, other: Campaign) -> Campaign:
     )
 
 
+def readmitted(campaign: Campaign, accounts: Collection[int]) -> Campaign:
+    """Return a campaign that accounts may join again."""
+    review = campaign.review
+    return replace(campaign, review=replace(review, excluded=review.excluded - set(accounts)))
+
+
 def part_of(campaign: Campaign, accounts: Collection[int], now: int) -> Campaign:
-    """Return some accounts of a campaign as one of their own, reported at `now` (µs)."""
+    """Return some accounts of a campaign as one of their own, reported at `now` (µs).
+
+    It is judged by nobody: a part of a dismissed one is open.
+    """
     members = {a: m for a, m in campaign.members.items() if a in accounts}
     name = f"{campaign.campaign_id}/{campaign.review.revision}/{sorted(members)}"
     digest = hashlib.blake2b(name.encode(), digest_size=8)
+    dismissed = campaign.state is CampaignState.DISMISSED
     return replace(
         campaign,
         campaign_id=f"cmp_{digest.hexdigest()}",
+        state=CampaignState.OPEN if dismissed else campaign.state,
         first_reported_at=now,
         members=members,
         extent=extent_of(members.values()),

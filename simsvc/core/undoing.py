@@ -19,7 +19,7 @@ from simsvc.core.decisions import (
     recount,
     restored,
 )
-from simsvc.core.rulings import kept_apart, merged, merged_into
+from simsvc.core.rulings import kept_apart, merged, merged_into, readmitted
 from simsvc.domain.audit import AuditEntry
 from simsvc.domain.campaign import Campaign, CampaignState, Change, Member
 from simsvc.domain.errors import NotNowError
@@ -37,6 +37,8 @@ def undo(campaign: Campaign, entry: AuditEntry, get: Get) -> Ruling:
     """
     if entry.undone_by:
         raise NotNowError("UNDONE_ALREADY", "the review has been undone already")
+    if campaign.state is CampaignState.MERGED:
+        raise NotNowError("CAMPAIGN_MERGED", f"it is part of {campaign.merged_into} by now")
     changes = _changes(campaign, entry, get)
     note = entry.note
     return Ruling(
@@ -76,7 +78,7 @@ def _changes(
         case _ if note.action == MERGE:
             return _unmerged(campaign, detail, get)
         case _ if note.action == SPLIT:
-            return _joined(campaign, get(detail["part"]))
+            return _joined(campaign, get(detail["part"]), detail)
     raise NotNowError("NOT_A_REVIEW", f"an entry of the kind {note.action} cannot be undone")
 
 
@@ -90,8 +92,8 @@ def _unjudged(campaign: Campaign, entry: AuditEntry, detail: Json) -> tuple[Chan
         change = Change.DISMISSED
     elif campaign.state is CampaignState.DISMISSED:
         change = Change.REOPENED
-    elif state is CampaignState.OPEN:
-        state = campaign.state  # It may have become quiet since.
+    else:
+        state = campaign.state  # It may have become quiet since, or come back.
     judged = restored(detail["judgement"], review)
     return change, replace(campaign, state=state, review=judged)
 
@@ -141,10 +143,15 @@ def _unmerged(campaign: Campaign, detail: Json, get: Get) -> tuple[tuple[Change,
     return ((Change.REVIEWED, host), *parts)
 
 
-def _joined(campaign: Campaign, part: Campaign | None) -> tuple[tuple[Change, Campaign], ...]:
+def _joined(
+    campaign: Campaign, part: Campaign | None, detail: Json
+) -> tuple[tuple[Change, Campaign], ...]:
     if part is None or part.state is CampaignState.MERGED:
         raise NotNowError("CHANGED_SINCE", "what was split off is part of another campaign by now")
-    whole = merged(brought_all(campaign, [part]), [part])
+    # The walls between them hold back accounts too that the detector has let go of since.
+    rest = readmitted(campaign, detail.get("accounts", ()))
+    part = readmitted(part, detail.get("rest", ()))
+    whole = merged(brought_all(rest, [part]), [part])
     return (Change.REVIEWED, whole), (Change.MERGED, merged_into(part, campaign))
 
 

@@ -113,7 +113,7 @@ class Campaign:
     `extent` tells the size at that time. `revision` counts the changes. `representatives` are seqs
     of typical prompts, `split_from` the campaign that it was part of before, `review` what people
     have decided, `source` the seqs (8 bytes each, "<i8") of prompts that it rests on; like
-    `members`, it is empty in an event that was read back.
+    `members`, it and `review.excluded` are empty in an event that was read back.
     """
 
     campaign_id: str

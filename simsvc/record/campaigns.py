@@ -83,7 +83,7 @@ class CampaignStore(AuditStore):
         self._save_members(connection, campaign)
         made = connection.execute(
             insert(tables.campaign_events).values(
-                this | {"change": event.change, "at": event.at, "body": body}
+                this | {"change": event.change, "at": event.at, "body": _body_of_event(campaign)}
             )
         )
         key = made.inserted_primary_key
@@ -97,3 +97,8 @@ class CampaignStore(AuditStore):
         rows = [member_values(campaign.campaign_id, m) for m in campaign.members.values()]
         if rows:
             connection.execute(insert(table), rows)
+
+
+def _body_of_event(campaign: Campaign) -> str:
+    # Half of a large campaign may be excluded: each change would hold them all again.
+    return campaign_body(replace(campaign, review=replace(campaign.review, excluded=frozenset())))

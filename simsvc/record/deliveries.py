@@ -14,6 +14,8 @@ from simsvc.record import tables
 from simsvc.record.engine import reading, writing
 
 _FIELDS = tuple(field.name for field in fields(Delivery))
+# Deliveries deleted in one transaction: others write meanwhile.
+_FORGOTTEN = 1000
 
 
 class SqlDeliveries:
@@ -103,10 +105,20 @@ class SqlDeliveries:
 
     def forget_delivered(self, before: int) -> int:
         """See `KeepsDeliveries.forget_delivered`."""
-        table = tables.deliveries
-        old = (table.c.state == DeliveryState.DELIVERED, table.c.updated_at < before)
-        with writing(self._engine) as connection:
-            return connection.execute(delete(table).where(*old)).rowcount
+        table, gone = tables.deliveries, 0
+        # Looking for them takes long where there are many: nobody else may have to wait for it.
+        while ids := self._delivered(before):
+            with writing(self._engine) as connection:
+                some = delete(table).where(table.c.delivery_id.in_(ids))
+                gone += connection.execute(some).rowcount
+        return gone
+
+    def _delivered(self, before: int) -> Sequence[str]:
+        table = tables.deliveries.c
+        old = (table.state == DeliveryState.DELIVERED, table.updated_at < before)
+        with reading(self._engine) as connection:
+            query = select(table.delivery_id).where(*old).limit(_FORGOTTEN)
+            return connection.execute(query).scalars().all()
 
 
 def _pending(webhook: str) -> tuple[Any, ...]:

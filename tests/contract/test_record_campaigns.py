@@ -16,6 +16,7 @@ from simsvc.domain.campaign import (
     Member,
     extent_of,
 )
+from simsvc.domain.review import Review
 from simsvc.ports.record import Record
 from tests.contract.support import fill
 from tests.fakes.prompts import NOW
@@ -108,6 +109,14 @@ def test_events_are_numbered_and_come_in_order(record: Record) -> None:
     # Read back, an event tells the campaign as it was, without members.
     bare = [replace(e, campaign=replace(e.campaign, members={})) for e in saved]
     assert record.campaign_events(0, 10) == bare
+
+
+def test_an_event_does_not_hold_who_is_excluded(record: Record) -> None:
+    one = campaign("a", review=Review(excluded=frozenset({1, 2}), assignee="ben"))
+    record.save_campaigns([opened(one)])
+    [event] = record.campaign_events(0, 10)
+    assert event.campaign.review == Review(assignee="ben")
+    assert record.campaigns() == [one]
 
 
 def test_events_after_a_position_up_to_a_limit(record: Record) -> None:

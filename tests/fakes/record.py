@@ -192,7 +192,8 @@ class MemoryRecord:
         for event in events:
             self._campaigns[event.campaign.campaign_id] = event.campaign
             saved.append(replace(event, position=len(self._events) + 1))
-            bare = replace(event.campaign, members={}, source=b"")
+            review = replace(event.campaign.review, excluded=frozenset())
+            bare = replace(event.campaign, members={}, source=b"", review=review)
             self._events.append(replace(saved[-1], campaign=bare))
         return saved
 

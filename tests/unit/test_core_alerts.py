@@ -11,7 +11,7 @@ import pytest
 
 from simsvc.core.alerts import Alerts
 from simsvc.core.feed import CampaignFeed
-from simsvc.domain.alerts import Answer, RetryRule, Subscription
+from simsvc.domain.alerts import Answer, Delivery, DeliveryState, RetryRule, Subscription
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Change, Extent
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.verdict import Confidence
@@ -101,3 +101,17 @@ async def test_a_record_that_cannot_be_read_ends_nothing(
             await running
         feed.close()
     assert sender.closed
+
+
+def test_only_what_was_delivered_long_ago_is_forgotten(
+    deliveries: SqlDeliveries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsvc.record.deliveries._FORGOTTEN", 2)
+    done, dead = DeliveryState.DELIVERED, DeliveryState.DEAD
+    made = [
+        Delivery(f"msg_{i}", "hook", "cmp", Change.GREW, "{}", state, 1, at, 204, "", 1, at)
+        for i, (state, at) in enumerate([(done, 1), (done, 2), (done, 3), (done, 9), (dead, 1)])
+    ]
+    deliveries.plan("hook", 5, made)
+    assert deliveries.forget_delivered(9) == 3
+    assert {d.delivery_id for d in deliveries.deliveries(None, None, 10)} == {"msg_3", "msg_4"}

@@ -67,7 +67,7 @@ async def test_membership_under_a_new_key(core: Core) -> None:
 
 
 async def test_a_failed_report_is_made_again(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise UnavailableError("the disk is full")
 
     with monkeypatch.context() as patch:
