@@ -89,6 +89,7 @@ class Stack:
             feed=CampaignFeed(MemoryRecord(), self.pool),
             watch_model=self._watch_model,
             generations=self.generations,
+            alerts=self.lifecycle.run,
             finish_sealing=lambda: None,
             close=self._close,
         )
