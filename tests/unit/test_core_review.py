@@ -1,4 +1,4 @@
-"""Decisions about campaigns, their undo, and what the detector makes of them afterwards."""
+"""Decisions about campaigns, and what the detector makes of them afterwards."""
 
 from __future__ import annotations
 
@@ -7,95 +7,19 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from simsvc.core.access import Principal, Role
-from simsvc.core.auditing import AuditLog
-from simsvc.core.campaigns import CampaignBook, CampaignRule
 from simsvc.core.detection import Finding
-from simsvc.core.review import Reviews
-from simsvc.domain.audit import UNKEYED, AuditFilter
-from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Change, Evidence, Member
+from simsvc.domain.campaign import CampaignState, Change
 from simsvc.domain.errors import (
-    ForbiddenError,
     InvalidError,
     NotFoundError,
     NotNowError,
     ReviewedMeanwhileError,
 )
 from simsvc.domain.review import DismissalReason, Verdict
-from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.verdict import Confidence
-from tests.fakes.prompts import KEYRING, NOW, owner_key
-from tests.unit.helpers import FAMILIES, Core, NoSnapshots, family_detector
-
-DETECTOR = family_detector(FAMILIES)
-REVIEWER = Principal("rita", frozenset({Role.REVIEWER}))
-ANALYST = Principal("anna", frozenset({Role.ANALYST}))
-TWINS = Evidence("twins", "alike", 1.0, 0.0, -50.0, 0, ())
-VIRAL = DismissalReason.VIRAL
-
-
-def about(
-    accounts: range,
-    evidence: tuple[Evidence, ...] = (TWINS,),
-    confidence: Confidence = Confidence.MEDIUM,
-) -> Finding:
-    members = tuple(Member(a, a, NOW, NOW, 3, 0.9, ("asks for the set",)) for a in accounts)
-    return Finding(
-        accounts[0], 0, evidence, members, confidence, ("partition",), None, (), (), -50.0
-    )
-
-
-class Desk:
-    """A record of 60 accounts, a book with campaigns, and the reviews over both."""
-
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        core.record.owners([owner_key(f"account-{i}") for i in range(1, 61)])
-        self.book = core.book = CampaignBook(CampaignRule(0.5, 10**15), "gen")
-        core.membership._book = self.book
-        self.reviews = Reviews(
-            core.stages, self.book, core.membership, core.writer, core.feed, KEYRING, core.clock
-        )
-        sealer = TokenSealer(b"s" * 32)
-        self.log = AuditLog(core.stages, self.book, UNKEYED, sealer, core.readers)
-        self.times = NOW
-        core.clock.now = self._tick_clock  # type: ignore[method-assign]
-
-    def _tick_clock(self) -> int:
-        self.times += 1
-        return self.times
-
-    def find(self, *findings: Finding) -> list[CampaignEvent]:
-        self.times += 1
-        events = self.core.record.save_campaigns(self.book.plan(findings, DETECTOR, self.times))
-        self.book.apply(events)
-        self.core.membership.learn(self.book.all())
-        return events
-
-    def opened(self, accounts: range) -> str:
-        [event] = self.find(about(accounts))
-        return event.campaign.campaign_id
-
-    def at(self, campaign_id: str) -> Campaign:
-        found = self.book.get(campaign_id)
-        assert found is not None
-        return found
-
-    def etag(self, campaign_id: str) -> str:
-        return self.at(campaign_id).review_etag
-
-    def last(self) -> int:
-        return self.core.record.entries[-1].position
-
-    async def undo(self, campaign_id: str, position: int | None = None) -> None:
-        place = position or self.last()
-        await self.reviews.undo(REVIEWER, campaign_id, self.etag(campaign_id), place)
-
-    async def dismiss(self, campaign_id: str) -> None:
-        await self.reviews.dismiss(REVIEWER, campaign_id, self.etag(campaign_id), VIRAL, "a meme")
+from tests.unit.helpers import Core, NoSnapshots
+from tests.unit.review_desk import ANALYST, REVIEWER, TWINS, VIRAL, Desk, about, judged
 
 
 @pytest.fixture
@@ -103,12 +27,6 @@ async def desk() -> AsyncIterator[Desk]:
     core = Core()
     yield Desk(core)
     await core.stop()
-
-
-def judged(campaign: Campaign) -> tuple[object, ...]:
-    """Return what people decide about, without the counters."""
-    review = replace(campaign.review, revision=0)
-    return (campaign.state, review, dict(campaign.members), campaign.extent, campaign.merged_into)
 
 
 async def test_a_decision_on_what_has_changed_is_refused(desk: Desk) -> None:
@@ -298,111 +216,3 @@ async def test_decisions_that_change_nothing_are_refused(desk: Desk) -> None:
     with pytest.raises(NotFoundError):
         await desk.reviews.confirm(REVIEWER, "cmp_none", "", "")
     assert len(desk.core.record.notes) == 1
-
-
-async def test_analysts_take_back_only_what_they_said_themselves(desk: Desk) -> None:
-    a = desk.opened(range(1, 21))
-    await desk.reviews.comment(ANALYST, a, desk.etag(a), "looks odd")
-    mine = desk.last()
-    await desk.reviews.confirm(REVIEWER, a, desk.etag(a), "")
-    theirs = desk.last()
-    with pytest.raises(ForbiddenError):
-        await desk.reviews.undo(ANALYST, a, desk.etag(a), theirs)
-    await desk.reviews.undo(ANALYST, a, desk.etag(a), mine)
-    with pytest.raises(NotNowError, match="undone already"):
-        await desk.reviews.undo(REVIEWER, a, desk.etag(a), mine)
-
-
-async def test_an_entry_of_another_campaign_is_not_found(desk: Desk) -> None:
-    a, b = desk.opened(range(1, 12)), desk.opened(range(30, 41))
-    await desk.reviews.comment(ANALYST, a, desk.etag(a), "x")
-    for place in (desk.last(), 99):
-        with pytest.raises(NotFoundError):
-            await desk.reviews.undo(REVIEWER, b, desk.etag(b), place)
-
-
-async def test_only_the_latest_judgement_can_be_undone(desk: Desk) -> None:
-    a = desk.opened(range(1, 21))
-    await desk.reviews.confirm(REVIEWER, a, desk.etag(a), "")
-    first = desk.last()
-    await desk.dismiss(a)
-    page = await desk.log.reviews(a, 10, "")
-    assert page.undoable == {desk.last()}
-    with pytest.raises(NotNowError, match="judged again"):
-        await desk.undo(a, first)
-    await desk.undo(a)
-    assert desk.at(a).review.verdict is Verdict.CONFIRMED
-    page = await desk.log.reviews(a, 10, "")
-    assert page.undoable == {first}
-
-
-async def test_the_log_says_what_was_before_and_after(desk: Desk) -> None:
-    a = desk.opened(range(1, 21))
-    await desk.dismiss(a)
-    await desk.undo(a)
-    undone, dismissal = (await desk.log.page(AuditFilter(), 10, "")).entries
-    assert dismissal.note.principal == "rita"
-    assert '"verdict": "none"' in dismissal.note.before
-    assert '"reason": "viral"' in dismissal.note.after
-    assert dismissal.undone_by == undone.position
-    assert (undone.note.before, undone.note.after) == (dismissal.note.after, dismissal.note.before)
-    assert (await desk.log.verify()).broken == 0
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["assign", "confirm", "dismiss", "reopen", "exclude", "merge", "split"]),
-        st.integers(1, 20),
-    ),
-    max_size=6,
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(STEPS)
-def test_undoing_everything_backwards_restores_what_was_judged(
-    steps: list[tuple[str, int]],
-) -> None:
-    asyncio.run(_do_and_undo(steps))
-
-
-async def _do_and_undo(steps: list[tuple[str, int]]) -> None:
-    core = Core()
-    desk = Desk(core)
-    a, b = desk.opened(range(1, 21)), desk.opened(range(30, 41))
-    done = []
-    for kind, number in steps:
-        before = (set(desk.at(a).members), desk.at(a).review.verdict, desk.at(a).state,
-                  desk.at(a).review.assignee, desk.at(b).state)  # fmt: skip
-        try:
-            await _step(desk, a, b, kind, number)
-        except (NotNowError, InvalidError):
-            continue
-        done.append((desk.last(), before))
-    for position, before in reversed(done):
-        await desk.undo(a, position)
-        now = (set(desk.at(a).members), desk.at(a).review.verdict, desk.at(a).state,
-               desk.at(a).review.assignee, desk.at(b).state)  # fmt: skip
-        assert now == before
-    assert (await desk.log.verify()).broken == 0
-    await core.stop()
-
-
-async def _step(desk: Desk, a: str, b: str, kind: str, number: int) -> None:
-    etag, reviews = desk.etag(a), desk.reviews
-    match kind:
-        case "assign":
-            await reviews.assign(REVIEWER, a, etag, f"person-{number}")
-        case "confirm":
-            await reviews.confirm(REVIEWER, a, etag, "")
-        case "dismiss":
-            await reviews.dismiss(REVIEWER, a, etag, VIRAL, "")
-        case "reopen":
-            await reviews.reopen(REVIEWER, a, etag, "")
-        case "exclude":
-            await reviews.exclude(REVIEWER, a, etag, f"account-{number}", "")
-        case "merge":
-            await reviews.merge(REVIEWER, a, etag, [b], "")
-        case "split":
-            few = [f"account-{number}", f"account-{number % 20 + 1}"]
-            await reviews.split(REVIEWER, a, etag, few, "")

@@ -1,0 +1,75 @@
+"""A real server with planted traffic, and what is true of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from simsvc.client import Campaign, Client, Connection, Outcome
+from simsvc.core.access import new_token
+from simsvc.demo.command import observed
+from simsvc.demo.traffic import Event, TrafficPlan
+from simsvc.domain.chunks import chunks
+from tests.shell import Shell
+
+ROLES = ("ingest", "analyst", "reviewer")
+TOKENS = {role: new_token() for role in ROLES}
+SPAN = timedelta(days=3)
+# 30 accounts share out one task: six prompts of it each, behind four of their own.
+PLANTED = 30
+PLAN = TrafficPlan(
+    accounts=160, prompts=1400, group_accounts=PLANTED, group_prompts=10, cover=0.4,
+    start=datetime.now(UTC) - SPAN - timedelta(hours=1), span=SPAN,
+)  # fmt: skip
+
+
+@dataclass
+class World:
+    """A server that has seen the traffic, and the truth of it by the server's names."""
+
+    address: str
+    campaign: Campaign
+    by_prompt: dict[str, Event]
+    pseudonyms: dict[str, str]
+
+    def client(self, role: str = "analyst") -> Client:
+        return Client(Connection(self.address, TOKENS[role]))
+
+    def shell(self, role: str = "analyst") -> Shell:
+        return Shell(self.address, TOKENS[role])
+
+    @property
+    def events(self) -> list[Event]:
+        return list(self.by_prompt.values())
+
+    @property
+    def planted(self) -> set[str]:
+        return {self.pseudonyms[e.account_id] for e in self.events if e.group}
+
+    def of_group(self, prompt_id: str) -> bool:
+        return bool(self.by_prompt[prompt_id].group)
+
+    def prompts_of(self, *, planted: bool) -> list[Event]:
+        accounts = {e.account_id for e in self.events if e.group}
+        return [e for e in self.events if e.account_id in accounts and bool(e.group) is planted]
+
+
+def sent(client: Client, events: list[Event]) -> dict[str, Event]:
+    found = {}
+    for part in chunks(events, 100):
+        for event, outcome in zip(part, client.observe_batch(map(observed, part)), strict=True):
+            assert isinstance(outcome, Outcome)
+            found[outcome.prompt_id] = event
+    return found
+
+
+def reported(client: Client) -> Campaign:
+    """Wait until a look at all accounts together has found the group."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        for campaign in client.list_campaigns():
+            if any(e.signal == "twins" for e in campaign.evidence):
+                return client.get_campaign(campaign.campaign_id)
+        time.sleep(0.5)
+    raise AssertionError("the group was not found")
