@@ -169,6 +169,7 @@ def readings(service: Service) -> dict[str, Callable[[], float]]:
         "accounts": lambda: s.status.detection().accounts,
         "families": lambda: s.status.detection().families,
         "open_campaigns": lambda: s.status.detection().open_campaigns,
+        "unlooked_prompts": lambda: s.status.detection().unlooked,
         "prompts_observed_total": lambda: counters.observed,
         "requests_repeated_total": lambda: counters.repeated_requests,
         "texts_repeated_total": lambda: counters.repeated_texts + s.staging.serving.cache.hits,

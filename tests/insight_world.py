@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,10 +15,10 @@ from tests.shell import Shell
 ROLES = ("ingest", "analyst", "reviewer")
 TOKENS = {role: new_token() for role in ROLES}
 SPAN = timedelta(days=3)
-# 30 accounts share out one task: six prompts of it each, behind four of their own.
-PLANTED = 30
+# 40 accounts share out one task: four prompts of it each, behind six of their own.
+PLANTED = 40
 PLAN = TrafficPlan(
-    accounts=160, prompts=1400, group_accounts=PLANTED, group_prompts=10, cover=0.4,
+    accounts=160, prompts=1400, group_accounts=PLANTED, group_prompts=10, cover=0.6,
     start=datetime.now(UTC) - SPAN - timedelta(hours=1), span=SPAN,
 )  # fmt: skip
 
@@ -50,9 +49,11 @@ class World:
     def of_group(self, prompt_id: str) -> bool:
         return bool(self.by_prompt[prompt_id].group)
 
-    def prompts_of(self, *, planted: bool) -> list[Event]:
-        accounts = {e.account_id for e in self.events if e.group}
-        return [e for e in self.events if e.account_id in accounts and bool(e.group) is planted]
+    @property
+    def work_of_members(self) -> list[Event]:
+        """The prompts of the task that came from accounts of the campaign."""
+        members = {m.account for m in self.campaign.members}
+        return [e for e in self.events if e.group and self.pseudonyms[e.account_id] in members]
 
 
 def sent(client: Client, events: list[Event]) -> dict[str, Event]:
@@ -62,14 +63,3 @@ def sent(client: Client, events: list[Event]) -> dict[str, Event]:
             assert isinstance(outcome, Outcome)
             found[outcome.prompt_id] = event
     return found
-
-
-def reported(client: Client) -> Campaign:
-    """Wait until a look at all accounts together has found the group."""
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        for campaign in client.list_campaigns():
-            if any(e.signal == "twins" for e in campaign.evidence):
-                return client.get_campaign(campaign.campaign_id)
-        time.sleep(0.5)
-    raise AssertionError("the group was not found")

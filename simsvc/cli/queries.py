@@ -131,6 +131,8 @@ def status(server: Server) -> None:
     counted = f"{seen.accounts} accounts, {seen.families} families"
     add_row(table, "seen", counted)
     add_row(table, "open campaigns", str(seen.open_campaigns))
+    waiting = f"{seen.prompts_not_looked_at} prompts, {seen.unconfirmed_groups} groups seen once"
+    add_row(table, "to be looked at", waiting)
     days = seen.history.ToTimedelta().total_seconds() / 86400
     enough = "sufficient" if seen.history_sufficient else "insufficient data"
     add_row(table, "history", f"{days:.1f} days before the window: {enough}")

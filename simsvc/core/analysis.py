@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from simsvc.core.accounts import AccountBook
-from simsvc.core.evidence import Measured, Measurer
-from simsvc.core.groups import TWINS, Group, GroupRule, find_groups, joined, referenced, without
+from simsvc.core.evidence import Measurer
+from simsvc.core.groups import Group, GroupRule, find_groups, referenced
 from simsvc.core.library import ReferenceLibrary
+from simsvc.core.suspicion import Reconciler, Suspicion, suspicion
 from simsvc.domain.signals.combine import OnlineFdr
 from simsvc.domain.signals.population import Ints, Population, sampled_from
 from simsvc.domain.signals.twins import Floats, TwinRule
-from simsvc.domain.verdict import Measures, Thresholds, Verdict, judge
+from simsvc.domain.verdict import Measures, Thresholds
 from simsvc.ports.index import VectorIndex
 
 _MICRO = 1e6
 # Conversations between two places of a pool, with their weight.
 Moves = list[tuple[int, int, float]]
-# Share of a group in a surer one from which it says nothing new.
-_CONTAINED = 0.6
-# Prompts that a report names at the most.
-_NAMED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +40,6 @@ class AnalysisRule:
     renewed: float = 0.04
     prompts: int = 500
     least_log_odds: float = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Suspicion:
-    """A judged group; `members` maps an actor to its probability, `reasons` to what put it there.
-
-    `source` maps an actor to the share of its prompts that are the group's; `seqs` are those
-    prompts, at most 20,000 of them, as `Campaign.source`.
-    """
-
-    measured: Measured
-    verdict: Verdict
-    members: Mapping[int, float]
-    reasons: Mapping[int, tuple[str, ...]]
-    source: Mapping[int, float]
-    seqs: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +76,7 @@ class Analyst:
         self.thresholds = thresholds
         self._moves: Counter[tuple[int, int]] = Counter()
         self._looked_at = 0
+        self._taken_up = 0
         self._fdr = OnlineFdr(rule.alpha)
 
     def note_move(self, origin: int, actor: int) -> None:
@@ -108,9 +90,14 @@ class Analyst:
         new = self._book.observed - self._looked_at
         return new >= max(self._rule.prompts, self._rule.renewed * self._looked_at)
 
-    def behind(self) -> bool:
-        """Return whether anything is new since the last pass."""
-        return self._book.observed != self._looked_at
+    @property
+    def unlooked(self) -> int:
+        """Prompts that came after the last pass whose findings were taken up."""
+        return self._book.observed - self._taken_up
+
+    def take_up(self) -> None:
+        """Note that what the last pass found is taken up."""
+        self._taken_up = max(self._looked_at, 0)
 
     def analyse(self, population: Population, moves: Moves) -> list[Suspicion]:
         """Look at a pool of accounts. Beside the traffic: it reads nothing that changes."""
@@ -122,10 +109,11 @@ class Analyst:
         measurer = Measurer(population, population.centred(), self.thresholds, found)
         groups = find_groups(population, moves, self._group_rule())
         groups += referenced(population, found.sets, self._group_rule())
+        reconciler = Reconciler(measurer, self.thresholds, self._rule.least_accounts)
         return [
-            _suspicion(population, measurer, measured, verdict)
-            for measured, verdict in self._reconciled(measurer, groups)
-            if self._fdr.discover(verdict.log_p)
+            suspicion(population, measurer, judged)
+            for judged in reconciler.reconciled(groups)
+            if self._fdr.discover(judged.verdict.log_p)
         ]
 
     def measures(self, population: Population, moves: Moves) -> list[Measures]:
@@ -143,44 +131,6 @@ class Analyst:
         group = Group(dict.fromkeys(places.tolist(), 0.0), source, frozenset())
         measurer = Measurer(population, population.centred(), self.thresholds)
         return measurer.measure(group).measures
-
-    def _reconciled(
-        self, measurer: Measurer, groups: Iterable[Group]
-    ) -> list[tuple[Measured, Verdict]]:
-        """Judge groups, the surest first, so that each account is explained once.
-
-        A group whose accounts are mostly those of a surer one is the same, and joined to it if
-        another signal led to it; of any other, the accounts that a surer one explains are taken
-        out, and what is left is judged again.
-        """
-        judged = [j for g in groups if (j := self._judged(measurer, g))]
-        judged.sort(key=_certainty, reverse=True)
-        kept: list[tuple[Measured, Verdict]] = []
-        for measured, verdict in judged:
-            mine = measured.group.odds.keys()
-            same = [i for i, (k, _) in enumerate(kept) if _alike(k.group, measured.group)]
-            explained = mine & {a for k, _ in kept for a in k.group.odds}
-            if same and _twice(kept[same[0]][0].group, measured.group):
-                continue  # The same signal, on a part of the prompts where it is less sure.
-            if same:
-                whole = self._judged(measurer, joined(kept[same[0]][0].group, measured.group))
-                kept[same[0]] = whole or kept[same[0]]
-            elif not explained:
-                kept.append((measured, verdict))
-            elif len(explained) < _CONTAINED * len(mine):
-                rest = self._judged(measurer, without(measured.group, explained))
-                if rest:
-                    kept.append(rest)
-        return kept
-
-    def _judged(self, measurer: Measurer, group: Group) -> tuple[Measured, Verdict] | None:
-        bystanders = measurer.bystanders
-        group = bystanders.let_go(without(group, bystanders.saturated(group)))
-        if len(group.odds) < self._rule.least_accounts:
-            return None
-        measured = measurer.measure(group)
-        verdict = judge(measured.measures, self.thresholds)
-        return (measured, verdict) if verdict else None
 
     def population(self, first: Iterable[int]) -> Population:
         """Gather the samples of a pool, with their vectors: those named `first` in any case."""
@@ -232,6 +182,7 @@ class Analyst:
     def look_again(self) -> None:
         """Let the next pass be due at once."""
         self._looked_at = -1
+        self._taken_up = 0
 
     def forget(self) -> None:
         """Drop moves between actors that are not known any more."""
@@ -254,45 +205,3 @@ class Analyst:
 
     def _group_rule(self) -> GroupRule:
         return GroupRule(self._rule.least_log_odds, self._rule.least_accounts, TwinRule())
-
-
-def _alike(one: Group, other: Group) -> bool:
-    shared = len(one.odds.keys() & other.odds.keys())
-    return shared >= 0.5 * len(one.odds.keys() | other.odds.keys())
-
-
-def _twice(kept: Group, other: Group) -> bool:
-    """Tell whether twins alone led to a group, and to the surer one it is like."""
-    return other.routes == {TWINS} and TWINS in kept.routes
-
-
-def _certainty(judged: tuple[Measured, Verdict]) -> tuple[float, ...]:
-    """Order groups: by confidence, by whether a signal names the accounts, by size and purity."""
-    measured, verdict = judged
-    purity = min(measured.measures.exchangeability, 1.0) ** 4
-    return verdict.confidence, measured.group.exact, purity * len(measured.group.odds)
-
-
-def _probability(log_odds: float) -> float:
-    return 1.0 / (1.0 + math.exp(-min(max(log_odds, -50.0), 50.0)))
-
-
-def _named(seqs: Ints) -> bytes:
-    step = -(-len(seqs) // _NAMED) or 1
-    return np.sort(seqs)[::step].astype("<i8").tobytes()
-
-
-def _suspicion(
-    population: Population, measurer: Measurer, measured: Measured, verdict: Verdict
-) -> Suspicion:
-    actors = population.actors
-    odds = measured.group.odds
-    sent = population.sent(measured.group.source)
-    return Suspicion(
-        measured,
-        verdict,
-        members={int(actors[p]): _probability(odds[p]) for p in odds},
-        reasons={int(actors[p]): measurer.reasons(measured, p) for p in odds},
-        source={int(actors[p]): float(sent[p] / max(population.volumes[p], 1)) for p in odds},
-        seqs=_named(population.seqs[measured.group.source]),
-    )

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from simsvc.core.accounts import AccountBook
-from simsvc.core.analysis import AnalysisRule, Analyst, Samples, Suspicion
+from simsvc.core.analysis import AnalysisRule, Analyst, Samples
 from simsvc.core.finding import Finding
 from simsvc.core.library import ReferenceLibrary
 from simsvc.core.popularity import FamilyTest, FamilyWatch, PopularFamily
 from simsvc.core.sightings import Sighting
 from simsvc.core.standing import Standing
+from simsvc.core.suspicion import Suspicion
 from simsvc.domain.campaign import Member
 from simsvc.domain.signals.population import Population
 from simsvc.domain.verdict import Confidence, Thresholds
@@ -48,6 +49,8 @@ class Detector:
     ) -> None:
         self.library = library or ReferenceLibrary(rule.reference_similarity)
         self.families_watch = FamilyWatch(rule.families)
+        # Groups found once, which the next look confirms or drops.
+        self.unconfirmed = 0
         self._standing = Standing(2 * rule.thresholds.log_p_high)
         self.accounts_book = AccountBook()
         self.analyst = Analyst(
@@ -78,6 +81,11 @@ class Detector:
     def latest(self) -> int:
         """Time of the newest prompt, in µs."""
         return self.families_watch.latest
+
+    @property
+    def unlooked(self) -> int:
+        """Prompts that no look at all accounts has taken into its findings yet."""
+        return self.analyst.unlooked
 
     def family_accounts(self, batch: Sequence[Sighting]) -> list[int]:
         """Return how many accounts each prompt's family has with it, without counting it yet."""
@@ -127,6 +135,11 @@ class Detector:
             found = [self._of_accounts(suspicion) for suspicion in suspicions]
             findings += self._standing.after_look(found, last=last)
         return findings
+
+    def take_up(self) -> None:
+        """Note that what the last look found is recorded."""
+        self.unconfirmed = self._standing.unconfirmed
+        self.analyst.take_up()
 
     def test_again(self, families: Iterable[int]) -> None:
         """Test again at the next tick even if nothing is new: the report was not recorded.

@@ -197,10 +197,10 @@ class Measurer:
         _, first = np.unique(self._all.owners[ranked], return_index=True)
         return tuple(self._all.seqs[ranked[np.sort(first)[:_SHOWN]]].tolist())
 
-    def reasons(self, measured: Measured, place: int) -> tuple[str, ...]:
-        """Say what put one account in the group."""
+    def reasons(self, measured: Measured, place: int, named: Flags) -> tuple[str, ...]:
+        """Say what put one account in the group; `named` (n,) are the prompts of its source."""
         mine = self._all.owners == place
-        source = int((mine & measured.group.source).sum())
+        source = int((mine & named).sum())
         odds = measured.group.odds[place]
         said = [
             f"{source} of {int(mine.sum())} prompts looked at are of the group's source "

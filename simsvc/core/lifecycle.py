@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from simsvc.core.analysis import Moves, Samples, Suspicion
+from simsvc.core.analysis import Moves, Samples
 from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
 from simsvc.core.sightings import Sighting
 from simsvc.core.stage import Stage, Stages
+from simsvc.core.suspicion import Suspicion
 from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
 from simsvc.domain.audit import AuditNote
@@ -134,7 +135,9 @@ class Lifecycle:
         The look itself is beside the traffic: the writing thread only gathers and reports.
         """
         now = asyncio.get_running_loop().time()
-        force = now - self._looked >= self._schedule.look and self._detector.analyst.behind()
+        # A group found once is confirmed by traffic to come, or by there being none.
+        open_ends = self._detector.unlooked or self._detector.unconfirmed
+        force = now - self._looked >= self._schedule.look and bool(open_ends)
         gathered = None
         stage = self._stages.serving
         if now >= self._rested:
@@ -155,7 +158,12 @@ class Lifecycle:
 
     def _tick_of(self, stage: Stage, suspicions: Sequence[Suspicion] | None) -> int:
         # What a generation suspected that has been replaced meanwhile says nothing of this one.
-        return self.tick(suspicions if stage is self._stages.serving else None)
+        serving = self._stages.serving
+        if suspicions is None or stage is not serving:
+            return self.tick()
+        changes = self.tick(suspicions)
+        serving.detector.take_up()
+        return changes
 
     @property
     def _detector(self) -> Detector:

@@ -34,6 +34,11 @@ class Standing:
         self._log_p_sure = log_p_sure
         self._groups: list[_Group] = []
 
+    @property
+    def unconfirmed(self) -> int:
+        """Groups that the last look found for the first time, and that are not passed on yet."""
+        return sum(not g.told and not g.missed for g in self._groups)
+
     def after_look(self, found: Iterable[Finding], *, last: bool) -> list[Finding]:
         """Return what to report; `last` says that no look will come to confirm a group."""
         groups, report = [], []

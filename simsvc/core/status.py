@@ -22,6 +22,8 @@ class DetectionStatus:
     open_campaigns: int
     history: int
     history_sufficient: bool
+    unlooked: int
+    unconfirmed: int
 
 
 class Status:
@@ -83,4 +85,6 @@ class Status:
             self._book.open_count(),
             detector.history,
             detector.history_sufficient,
+            detector.unlooked,
+            detector.unconfirmed,
         )

@@ -51,7 +51,11 @@ def demo(
     with running_server(data, **SOON) as address, Client(Connection(address)) as client:
         seconds = _replay(terminal, client, events)
         _tell_traffic(terminal, events, seconds)
-        campaign = _wait_for_campaign(client)
+        try:
+            campaign = largest_campaign(client, _REPORT_SECONDS)
+        except TimeoutError as error:
+            terminal.print(f"No report: {error}.")
+            raise typer.Exit(1) from error
         if campaign is None:
             terminal.print("No campaign was found.")
             raise typer.Exit(1)
@@ -92,17 +96,23 @@ def _replay(terminal: Console, client: Client, events: list[Event]) -> float:
     return time.monotonic() - started
 
 
-def _wait_for_campaign(client: Client) -> Campaign | None:
-    """Return the largest campaign, once a tick has come after the last prompt."""
-    deadline = time.monotonic() + _REPORT_SECONDS
-    seen: Campaign | None = None
-    while time.monotonic() < deadline:
-        time.sleep(5)
-        campaigns = sorted(client.list_campaigns(), key=lambda c: -c.account_count)
-        if campaigns and seen is not None and campaigns[0].etag == seen.etag:
-            return client.get_campaign(seen.campaign_id)
-        seen = campaigns[0] if campaigns else None
-    return seen
+def largest_campaign(client: Client, seconds: float) -> Campaign | None:
+    """Return the largest campaign once what is reported rests on all prompts.
+
+    TimeoutError if that takes more than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while _is_behind(client):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not all prompts were looked at after {seconds:.0f} s")
+        time.sleep(0.5)
+    largest = next(client.list_campaigns(state="open", order_by="accounts", page_size=1), None)
+    return client.get_campaign(largest.campaign_id) if largest else None
+
+
+def _is_behind(client: Client) -> bool:
+    seen = client.server_info().detection
+    return bool(seen.prompts_not_looked_at or seen.unconfirmed_groups)
 
 
 def _tell_traffic(terminal: Console, events: list[Event], seconds: float) -> None:

@@ -89,6 +89,8 @@ def _detection(status: Status) -> info_pb2.Detection:
             dismissed=status.calibration.dismissed,
         ),
         shadow=status.shadow,
+        prompts_not_looked_at=detection.unlooked,
+        unconfirmed_groups=detection.unconfirmed,
     )
 
 

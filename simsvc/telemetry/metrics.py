@@ -36,6 +36,7 @@ READINGS = {
     "accounts": "Accounts seen in the retention time, organisations collapsed",
     "families": "Families of near-duplicates with two prompts or more",
     "open_campaigns": "Open campaigns",
+    "unlooked_prompts": "Prompts that no look at all accounts together has taken in yet",
     "prompts_observed_total": "Prompts recorded",
     "requests_repeated_total": "Prompts whose request_id was known",
     "texts_repeated_total": "Prompts that needed no embedding of their own",

@@ -214,6 +214,8 @@ class Detection(_message.Message):
     HISTORY_SUFFICIENT_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
+    PROMPTS_NOT_LOOKED_AT_FIELD_NUMBER: _builtins.int
+    UNCONFIRMED_GROUPS_FIELD_NUMBER: _builtins.int
     accounts: _builtins.int
     families: _builtins.int
     open_campaigns: _builtins.int
@@ -221,6 +223,12 @@ class Detection(_message.Message):
     """False: too little history; reports rest on the traffic of the window alone."""
     shadow: _builtins.bool
     """True: backends (role ingest) see no campaigns, only analysts do."""
+    prompts_not_looked_at: _builtins.int
+    """Prompts that no look at all accounts together has taken into its findings yet. What is
+    reported of groups is as of before these.
+    """
+    unconfirmed_groups: _builtins.int
+    """Groups that the last look found for the first time; the next one confirms or drops them."""
     @_builtins.property
     def history(self) -> _duration_pb2.Duration:
         """How much traffic before the window the popularity of families rests on."""
@@ -239,10 +247,12 @@ class Detection(_message.Message):
         history_sufficient: _builtins.bool = ...,
         calibration: Global___Calibration | None = ...,
         shadow: _builtins.bool = ...,
+        prompts_not_looked_at: _builtins.int = ...,
+        unconfirmed_groups: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "history", b"history"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "calibration", b"calibration", "families", b"families", "history", b"history", "history_sufficient", b"history_sufficient", "open_campaigns", b"open_campaigns", "shadow", b"shadow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "calibration", b"calibration", "families", b"families", "history", b"history", "history_sufficient", b"history_sufficient", "open_campaigns", b"open_campaigns", "prompts_not_looked_at", b"prompts_not_looked_at", "shadow", b"shadow", "unconfirmed_groups", b"unconfirmed_groups"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from simsvc.client import AccountCheck, Campaign, Client, Connection, Verdict
-from simsvc.demo.command import SOON, observed
+from simsvc.demo.command import SOON, largest_campaign, observed
 from simsvc.demo.traffic import TrafficPlan, generate
 from simsvc.domain.chunks import chunks
 from tests.consoles import TOKENS, ConsoleProcess, config
@@ -67,17 +66,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 def settle(scene: Scene) -> None:
     """Wait until the campaign has most of its accounts and does not change any more."""
-    deadline, seen, since = time.monotonic() + 120, "", time.monotonic()
     with scene.client() as client:
-        while time.monotonic() < deadline:
-            listed = sorted(client.list_campaigns(), key=lambda c: -c.account_count)
-            etag = listed[0].etag if listed and listed[0].account_count >= 50 else ""
-            if etag != seen:
-                seen, since = etag, time.monotonic()
-            elif seen and time.monotonic() - since > 8:
-                return
-            time.sleep(0.5)
-    raise AssertionError("the campaign does not settle")
+        found = largest_campaign(client, 180.0)
+    assert found is not None
+    assert found.account_count >= 50
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import random
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import pytest
 from stix2validator import ValidationOptions, validate_string
 
 from simsvc.client import Client, Connection, ObservedPrompt
-from simsvc.demo.command import observed
+from simsvc.demo.command import largest_campaign, observed
 from simsvc.demo.traffic import TrafficPlan, generate
 from simsvc.domain.chunks import chunks
 from tests.process import ServerProcess
@@ -85,16 +84,12 @@ class House:
                 client.observe_batch(part)
 
     def campaign(self) -> str:
-        """Wait for the largest campaign to hold most of the operator's accounts."""
-        deadline = time.monotonic() + 90
+        """Return the largest campaign, which holds most of the operator's accounts."""
         with self.client() as client:
-            while time.monotonic() < deadline:
-                found = list(client.list_campaigns())
-                found.sort(key=lambda c: -c.account_count)
-                if found and found[0].account_count >= 25:
-                    return found[0].campaign_id
-                time.sleep(0.5)
-        raise AssertionError("no campaign was found")
+            found = largest_campaign(client, 120.0)
+        assert found is not None
+        assert found.account_count >= 25
+        return found.campaign_id
 
     def pseudonyms(self, accounts: set[str]) -> set[str]:
         with self.client() as client:

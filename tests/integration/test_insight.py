@@ -12,8 +12,9 @@ import pytest
 
 from simsvc.client import Client, Connection, EdgeKind, SimsvcRpcError
 from simsvc.core.access import token_hash
+from simsvc.demo.command import SOON, largest_campaign
 from simsvc.demo.traffic import generate
-from tests.insight_world import PLAN, PLANTED, ROLES, TOKENS, World, reported, sent
+from tests.insight_world import PLAN, PLANTED, ROLES, TOKENS, World, sent
 from tests.process import ServerProcess
 
 
@@ -27,15 +28,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for r in ROLES
         )
     )
-    with ServerProcess(folder / "data", {"SIMSVC_CONFIG": str(config)}) as server:
+    with ServerProcess(folder / "data", {**SOON, "SIMSVC_CONFIG": str(config)}) as server:
         address = server.address()
         with Client(Connection(address, TOKENS["ingest"])) as client:
             by_prompt = sent(client, generate(PLAN))
         with Client(Connection(address, TOKENS["analyst"])) as client:
-            campaign = reported(client)
+            campaign = largest_campaign(client, 120.0)
+            assert campaign is not None
             accounts = {e.account_id for e in by_prompt.values()}
             pseudonyms = {a: client.get_account(a).account for a in sorted(accounts)}
         yield World(address, campaign, by_prompt, pseudonyms)
+
+
+def test_most_that_were_planted_are_named_and_hardly_another(world: World) -> None:
+    members = {m.account for m in world.campaign.members}
+    assert len(members & world.planted) >= 0.8 * PLANTED
+    assert len(members - world.planted) <= 2
 
 
 def test_the_timeline_tells_the_task_from_the_cover(world: World) -> None:
@@ -53,7 +61,7 @@ def test_the_timeline_tells_the_task_from_the_cover(world: World) -> None:
     told = {p for p, mine in zip(found.prompt_ids, found.attributed, strict=True) if mine}
     right = {p for p in told if world.of_group(p)}
     assert len(right) >= 0.95 * len(told)
-    assert len(right) >= 0.75 * len(world.prompts_of(planted=True))
+    assert len(right) >= 0.9 * len(world.work_of_members)
     with world.client() as client:
         few = client.campaign_timeline(world.campaign.campaign_id, max_points=40)
     assert few.total_prompts == found.total_prompts
@@ -74,9 +82,9 @@ def test_the_map_lays_the_task_over_all_traffic(world: World) -> None:
     assert sum(map(world.of_group, found.campaign_prompt_ids)) >= 0.95 * len(
         found.campaign_prompt_ids
     )
-    assert sum(map(world.of_group, found.cover_prompt_ids)) <= 0.3 * len(found.cover_prompt_ids)
+    assert sum(map(world.of_group, found.cover_prompt_ids)) <= 0.1 * len(found.cover_prompt_ids)
     # One task lies in one place; what people ask lies anywhere.
-    assert spread(found.campaign) < 0.8 * spread(found.background)
+    assert spread(found.campaign) < 0.5 * spread(found.background)
     assert 0 < found.explained_variance < 1
     assert len(alone.background) == 2 * len(world.events)
     assert not alone.campaign
@@ -121,7 +129,7 @@ def test_frames_show_what_is_asked_over_and_over_and_mark_what_varies(world: Wor
         found = client.campaign_frames(world.campaign.campaign_id)
     frame = found.frames[0]
     assert frame.prompts == max(f.prompts for f in found.frames)
-    assert frame.accounts >= PLANTED / 2
+    assert frame.accounts >= PLANTED / 4
     assert frame.other_accounts <= 3
     assert frame.examples
     for example in frame.examples:
@@ -144,7 +152,7 @@ def test_coverage_grows_along_the_task(world: World) -> None:
     for steps in (list(found.prompts), list(found.distinct)):
         assert all(a <= b for a, b in pairwise(steps))
     assert found.prompts[0] == found.distinct[0] == 1
-    assert found.prompts[-1] >= 0.75 * len(world.prompts_of(planted=True))
+    assert found.prompts[-1] >= 0.9 * len(world.work_of_members)
     assert 1 < found.distinct[-1] <= found.prompts[-1]
     assert found.estimated_size >= found.distinct[-1]
     assert 0 <= found.unseen_share <= 1
@@ -168,7 +176,7 @@ def test_an_account_of_the_group_has_its_fellows_for_twins(world: World) -> None
     assert [t.rho for t in found.twins] == sorted((t.rho for t in found.twins), reverse=True)
     assert any(world.campaign.campaign_id in twin.campaign_ids for twin in found.twins)
     assert [t.account for t in by_name.twins] == twins[:3]
-    assert found.frames[0].accounts >= PLANTED / 2
+    assert found.frames[0].accounts >= PLANTED / 4
 
 
 def test_an_ordinary_account_has_no_twins_in_the_group(world: World) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from simsvc.client import Campaign, Client, Connection
-from simsvc.demo.command import SOON, _wait_for_campaign
+from simsvc.demo.command import SOON, largest_campaign
 from simsvc.demo.traffic import Event
 from simsvc.record.reading import open_for_reading
 from simsvc.settings import Settings
@@ -33,7 +33,7 @@ class Served:
             address = server.address()
             assert self.jobs.run(*self.jobs.importing(address, file))["rejected"] == 0
             with Client(Connection(address)) as client:
-                found = _wait_for_campaign(client)
+                found = largest_campaign(client, 120.0)
                 assert found is not None
                 self.campaign: Campaign = found
                 # While it runs beside.

@@ -31,6 +31,9 @@ _INT64 = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
 )
 _INT32 = st.one_of(st.sampled_from([0, 1, -1, 2**31 - 1, -(2**31)]), st.integers(-5, 300))
+_ODD_BYTES = st.sampled_from(
+    [b"", b"\0", b"{}", b"[]", b"\xff\xfe", b"[" * 50_000, b'{"type": "bundle", "objects": [1]}']
+)
 _FLOAT = st.floats(width=32, allow_nan=True, allow_infinity=True)
 _BY_TYPE: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_STRING: _TEXT,
@@ -40,6 +43,7 @@ _BY_TYPE: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_DOUBLE: _FLOAT,
     FieldDescriptor.TYPE_ENUM: st.integers(-1, 9),
     FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_BYTES: st.one_of(_ODD_BYTES, st.binary(max_size=40)),
 }
 
 

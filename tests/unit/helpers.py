@@ -99,8 +99,10 @@ class Core:
         self.lifecycle = self.make_lifecycle(NoSnapshots())
         self.running = asyncio.create_task(self.writer.run())
 
-    def make_lifecycle(self, snapshots: NoSnapshots, look_share: float = 1.0) -> Lifecycle:
-        schedule = Schedule(1, 60, 1, 1, 86400, 3600, look_share)
+    def make_lifecycle(
+        self, snapshots: NoSnapshots, look_share: float = 1.0, look: float = 60.0
+    ) -> Lifecycle:
+        schedule = Schedule(1, look, 1, 1, 86400, 3600, look_share)
         self.stages.serving = replace(self.stages.serving, snapshots=snapshots)
         return Lifecycle(
             self.stages, self.book, self.membership, self.writer, self.feed, self.clock, schedule,

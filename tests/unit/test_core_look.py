@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from simsvc.core.campaigns import CampaignBook, CampaignRule
+from simsvc.core.evidence import Measurer
+from simsvc.core.groups import TWINS, GroupRule, find_groups
 from simsvc.core.membership import Membership
+from simsvc.core.suspicion import Reconciler
 from simsvc.core.views import Dissector
 from simsvc.domain.campaign import CampaignState
 from simsvc.domain.frames import FrameRule
 from simsvc.domain.prompt import Message, Prompt, Role
+from simsvc.domain.signals.twins import TwinRule
 from simsvc.domain.verdict import Confidence
 from simsvc.index.flat import FlatIndex
 from tests.fakes.embedder import DIMENSION
@@ -91,10 +97,55 @@ async def test_a_pool_is_found_and_checked_from_memory(core: Core) -> None:
     assert not core.casework.check("user-3")
 
 
+async def test_a_report_names_the_work_of_its_accounts(core: Core) -> None:
+    await core.lifecycle.look()
+    [campaign] = core.book.all()
+    prompts = core.record.prompts(range(1, core.record.last_seq() + 1))
+    named = set(np.frombuffer(campaign.source, "<i8").tolist())
+    work = {
+        seq
+        for seq, held in prompts.items()
+        if held.messages and held.messages[-1].content.startswith(STYLE)
+        if held.owner.account in campaign.members
+    }
+    assert len(named & work) >= 0.95 * len(named)
+    assert len(named & work) >= 0.9 * len(work)
+
+
+async def test_groups_that_are_one_name_their_prompts_together(core: Core) -> None:
+    population = core.detector.population((), force=True)
+    assert population is not None
+    thresholds = core.detector.analyst.thresholds
+    measurer = Measurer(population, population.centred(), thresholds)
+    groups = find_groups(population, [], GroupRule(0.7, 8, TwinRule()))
+    found = max(groups, key=lambda g: int(g.source.sum()))
+    even = found.source & (np.arange(len(found.source)) % 2 == 0)
+    parts = [replace(found, source=s, routes=frozenset({TWINS})) for s in (even, found.source)]
+    [judged] = Reconciler(measurer, thresholds, 8).reconciled(parts)
+    assert (judged.named == found.source).all()
+
+
 async def test_nothing_new_is_not_looked_at(core: Core) -> None:
     await core.lifecycle.look()
     assert core.detector.population(()) is None
-    assert not core.detector.analyst.behind()
+    assert core.detector.unlooked == 0
+
+
+async def test_a_group_found_once_is_looked_at_again_though_nothing_is_new(core: Core) -> None:
+    lifecycle = core.make_lifecycle(NoSnapshots(), look=0.0)
+    await lifecycle.look()
+    core.detector.unconfirmed = 1
+    await lifecycle.look()
+    assert core.detector.unconfirmed == 0
+
+
+async def test_what_came_during_a_look_is_still_to_be_looked_at(core: Core) -> None:
+    samples = core.detector.gather((), force=True)
+    assert samples is not None
+    late = Prompt("late", "late", NOW, (Message(Role.USER, "late"),))
+    await core.ingest.observe([late])
+    core.detector.take_up()
+    assert core.detector.unlooked == 1
 
 
 async def test_looks_take_no_more_than_their_share_of_the_time(core: Core) -> None:
