@@ -15,10 +15,10 @@ from tests.shell import Shell
 ROLES = ("ingest", "analyst", "reviewer")
 TOKENS = {role: new_token() for role in ROLES}
 SPAN = timedelta(days=3)
-# 40 accounts share out one task: four prompts of it each, behind six of their own.
+# 40 accounts share out one task: three prompts of it each, and three of their own.
 PLANTED = 40
 PLAN = TrafficPlan(
-    accounts=160, prompts=1400, group_accounts=PLANTED, group_prompts=10, cover=0.6,
+    accounts=160, prompts=1400, group_accounts=PLANTED, group_prompts=6, cover=0.5,
     start=datetime.now(UTC) - SPAN - timedelta(hours=1), span=SPAN,
 )  # fmt: skip
 

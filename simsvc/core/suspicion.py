@@ -65,8 +65,9 @@ class Reconciler:
         """Judge groups, the surest first, so that each account is explained once.
 
         A group whose accounts are mostly those of a surer one is the same, and joined to it if
-        another signal led to it; of any other, the accounts that a surer one explains are taken
-        out, and what is left is judged again.
+        another signal led to it; what lies mostly within a surer one names more of its prompts. Of
+        any other, the accounts that a surer one explains are taken out, and what is left is judged
+        again.
         """
         judged = [j for g in groups if (j := self._judged(g))]
         judged.sort(key=_certainty, reverse=True)
@@ -82,6 +83,9 @@ class Reconciler:
             elif len(explained) < _CONTAINED * len(mine):
                 rest = self._judged(without(case.group, explained))
                 kept += [rest] if rest else []
+            else:
+                around = max(range(len(kept)), key=lambda i: len(mine & kept[i].group.odds.keys()))
+                kept[around] = replace(kept[around], named=kept[around].named | case.named)
         return kept
 
     def _as_one(self, first: Judged, second: Judged) -> Judged:

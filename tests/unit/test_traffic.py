@@ -83,7 +83,9 @@ def test_the_groups_texts_are_distinct_and_the_only_ones_marked(events: list[Eve
     assert len(set(texts)) == len(texts)
     assert {event.group for event in events} == {"", GROUP}
     for event in events:
-        assert ("senior ledger auditor" in payload(event)) == (event.group == GROUP)
+        assert ("confidence" in payload(event) and "anomal" in payload(event)) == (
+            event.group == GROUP
+        )
 
 
 @pytest.mark.parametrize(("cover", "each"), [(0.0, {6}), (0.5, {3}), (0.6, {2, 3}), (1.0, {0})])
