@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
@@ -22,6 +23,8 @@ from simsvc.cli.show import (
     word,
 )
 from simsvc.client import AuditEntry, Campaign, Client, Verdict
+
+P = ParamSpec("P")
 
 
 class Reason(enum.StrEnum):
@@ -61,9 +64,7 @@ def assign(
     etag: EtagOption = "",
 ) -> None:
     """Name who looks after a campaign."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.assign_campaign(seen, assignee), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.assign_campaign, assignee)
 
 
 @review_app.command()
@@ -75,9 +76,7 @@ def comment(
     etag: EtagOption = "",
 ) -> None:
     """Add a remark."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.comment_campaign(seen, text), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.comment_campaign, text)
 
 
 @review_app.command()
@@ -89,9 +88,7 @@ def confirm(
     etag: EtagOption = "",
 ) -> None:
     """Say that a campaign is what it is reported to be."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.confirm_campaign(seen, comment), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.confirm_campaign, comment)
 
 
 @review_app.command()
@@ -104,9 +101,7 @@ def dismiss(
     etag: EtagOption = "",
 ) -> None:
     """Say that a campaign is none; it does not come back without new evidence."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.dismiss_campaign(seen, reason.value, comment), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.dismiss_campaign, reason.value, comment)
 
 
 @review_app.command()
@@ -118,9 +113,7 @@ def reopen(
     etag: EtagOption = "",
 ) -> None:
     """Take a confirmation or dismissal back."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.reopen_campaign(seen, comment), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.reopen_campaign, comment)
 
 
 @review_app.command()
@@ -133,9 +126,7 @@ def exclude(
     etag: EtagOption = "",
 ) -> None:
     """Take an account out of a campaign for good."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.exclude_account(seen, account, comment), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.exclude_account, account, comment)
 
 
 @review_app.command()
@@ -147,9 +138,7 @@ def undo(
     etag: EtagOption = "",
 ) -> None:
     """Take one review back."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.undo_review(seen, entry_id), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.undo_review, entry_id)
 
 
 @review_app.command()
@@ -169,9 +158,7 @@ def merge(
     etag: EtagOption = "",
 ) -> None:
     """Let other campaigns become part of one."""
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.merge_campaigns(seen, merged, comment), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.merge_campaigns, merged, comment)
 
 
 @asks
@@ -194,9 +181,7 @@ def split(
         chosen += [line.strip() for line in file.read_text("utf-8").split("\n") if line.strip()]
     if not chosen:
         raise typer.BadParameter("name accounts, or a --file of them")
-    with server.client() as client:
-        seen = _seen(client, campaign_id, etag)
-        _tell(client.split_campaign(seen, chosen, comment), as_json=server.json)
+    _decide(server, campaign_id, etag, Client.split_campaign, chosen, comment)
 
 
 def show_entries(entries: list[AuditEntry], *, as_json: bool) -> None:
@@ -222,12 +207,20 @@ def show_entries(entries: list[AuditEntry], *, as_json: bool) -> None:
     console().print(table)
 
 
-def _seen(client: Client, campaign_id: str, etag: str) -> Campaign:
-    """Return the campaign that is decided about, with the etag that the caller has seen."""
-    campaign = client.get_campaign(campaign_id)
-    if etag:
-        campaign.review.etag = etag
-    return campaign
+def _decide(
+    server: Server,
+    campaign_id: str,
+    etag: str,
+    call: Callable[Concatenate[Client, Campaign, P], Campaign],
+    *values: P.args,
+    **named: P.kwargs,
+) -> None:
+    """Decide about a campaign as it was when it had this etag, "" for as it is; show it."""
+    with server.client() as client:
+        campaign = client.get_campaign(campaign_id)
+        if etag:
+            campaign.review.etag = etag
+        _tell(call(client, campaign, *values, **named), as_json=server.json)
 
 
 def _tell(campaign: Campaign, *, as_json: bool) -> None:

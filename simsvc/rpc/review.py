@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Concatenate, ParamSpec, Protocol
 
+from simsvc.core.access import Principal
 from simsvc.core.auditing import AuditLog, AuditPage
 from simsvc.core.casework import Casework
 from simsvc.core.review import Reviews
@@ -18,11 +20,19 @@ from simsvc.rpc.guard import Context
 from simsvc.rpc.search import page_size
 from simsvc.v1 import campaigns_pb2, review_pb2, review_pb2_grpc
 
+P = ParamSpec("P")
 _DEFAULT_PAGE = 50
 _COMMENT_BYTES = 4000
 _MOST_ACCOUNTS = 50_000
 _MOST_MERGED = 100
 _REASONS = frozenset(int(reason) for reason in DismissalReason)
+
+
+class _AboutCampaign(Protocol):
+    """A request that says what campaign it is about, and what of it the caller has seen."""
+
+    campaign_id: str
+    etag: str
 
 
 class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
@@ -42,10 +52,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         if request.assignee:
             wrong += id_violations("assignee", request.assignee, self._limits)
         _refuse(wrong)
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.assign(who, request.campaign_id, request.etag, request.assignee)
-        )
+        return await self._decided(self._reviews.assign, request, request.assignee)
 
     async def CommentCampaign(
         self, request: review_pb2.CommentCampaignRequest, context: Context
@@ -55,20 +62,14 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         if not request.comment.strip():
             wrong.append(Violation("comment", "REQUIRED", "must not be blank"))
         _refuse(wrong)
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.comment(who, request.campaign_id, request.etag, request.comment)
-        )
+        return await self._decided(self._reviews.comment, request, request.comment)
 
     async def ConfirmCampaign(
         self, request: review_pb2.ConfirmCampaignRequest, context: Context
     ) -> campaigns_pb2.Campaign:
         """See review.proto."""
         _refuse(self._common(request.campaign_id, request.etag, request.comment))
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.confirm(who, request.campaign_id, request.etag, request.comment)
-        )
+        return await self._decided(self._reviews.confirm, request, request.comment)
 
     async def DismissCampaign(
         self, request: review_pb2.DismissCampaignRequest, context: Context
@@ -78,22 +79,15 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         if request.reason not in _REASONS:
             wrong.append(Violation("reason", "UNKNOWN_REASON", "must be one of DismissalReason"))
         _refuse(wrong)
-        who, reason = current_call.get().principal, DismissalReason(request.reason)
-        return await self._answer(
-            await self._reviews.dismiss(
-                who, request.campaign_id, request.etag, reason, request.comment
-            )
-        )
+        reason = DismissalReason(request.reason)
+        return await self._decided(self._reviews.dismiss, request, reason, request.comment)
 
     async def ReopenCampaign(
         self, request: review_pb2.ReopenCampaignRequest, context: Context
     ) -> campaigns_pb2.Campaign:
         """See review.proto."""
         _refuse(self._common(request.campaign_id, request.etag, request.comment))
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.reopen(who, request.campaign_id, request.etag, request.comment)
-        )
+        return await self._decided(self._reviews.reopen, request, request.comment)
 
     async def ExcludeAccount(
         self, request: review_pb2.ExcludeAccountRequest, context: Context
@@ -101,11 +95,8 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         """See review.proto."""
         wrong = self._common(request.campaign_id, request.etag, request.comment)
         _refuse(wrong + id_violations("account_id", request.account_id, self._limits))
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.exclude(
-                who, request.campaign_id, request.etag, request.account_id, request.comment
-            )
+        return await self._decided(
+            self._reviews.exclude, request, request.account_id, request.comment
         )
 
     async def MergeCampaigns(
@@ -115,10 +106,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         wrong = self._common(request.campaign_id, request.etag, request.comment)
         ids = request.merged_campaign_ids
         _refuse(wrong + self._each("merged_campaign_ids", ids, _MOST_MERGED))
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.merge(who, request.campaign_id, request.etag, ids, request.comment)
-        )
+        return await self._decided(self._reviews.merge, request, ids, request.comment)
 
     async def SplitCampaign(
         self, request: review_pb2.SplitCampaignRequest, context: Context
@@ -127,10 +115,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         wrong = self._common(request.campaign_id, request.etag, request.comment)
         ids = request.account_ids
         _refuse(wrong + self._each("account_ids", ids, _MOST_ACCOUNTS))
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.split(who, request.campaign_id, request.etag, ids, request.comment)
-        )
+        return await self._decided(self._reviews.split, request, ids, request.comment)
 
     async def UndoReview(
         self, request: review_pb2.UndoReviewRequest, context: Context
@@ -138,10 +123,7 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
         """See review.proto."""
         _refuse(self._common(request.campaign_id, request.etag))
         position = seq_of(request.entry_id, "entry_id")
-        who = current_call.get().principal
-        return await self._answer(
-            await self._reviews.undo(who, request.campaign_id, request.etag, position)
-        )
+        return await self._decided(self._reviews.undo, request, position)
 
     async def ListReviews(
         self, request: review_pb2.ListReviewsRequest, context: Context
@@ -182,8 +164,17 @@ class ReviewServicer(review_pb2_grpc.ReviewServiceServicer):
             first_broken_entry_id=str(report.broken) if report.broken else "",
         )
 
-    async def _answer(self, campaign_id: str) -> campaigns_pb2.Campaign:
-        return case_message(await self._casework.case(campaign_id))
+    async def _decided(
+        self,
+        decide: Callable[Concatenate[Principal, str, str, P], Awaitable[str]],
+        request: _AboutCampaign,
+        *values: P.args,
+        **named: P.kwargs,
+    ) -> campaigns_pb2.Campaign:
+        """Let the caller decide, and answer with what the campaign is then."""
+        who = current_call.get().principal
+        name = await decide(who, request.campaign_id, request.etag, *values, **named)
+        return case_message(await self._casework.case(name))
 
     def _common(self, campaign_id: str, etag: str, comment: str = "") -> list[Violation]:
         wrong = id_violations("campaign_id", campaign_id, self._limits)
