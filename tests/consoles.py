@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,7 +112,7 @@ class Visitor:
             self.cookie = cookie.partition(";")[0]
         return answer
 
-    def stream(self, path: str) -> Iterator[str]:
+    def stream(self, path: str) -> Generator[str, None, None]:
         """Yield the lines of an answer that does not end."""
         connection = self._connection()
         connection.request("GET", path, headers={"Cookie": self.cookie})

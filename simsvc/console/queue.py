@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -94,27 +94,39 @@ class Live:
 
 @router.get("/events")
 async def events(
-    request: Request, session: Reader, render: Render, last_event_id: Annotated[str, Header()] = ""
+    request: Request,
+    session: Reader,
+    render: Render,
+    last_event_id: Annotated[str, Header()] = "",
+    after: str = "",
+    away: Annotated[float, Query(ge=0)] = 0.0,
 ) -> StreamingResponse:
-    """Send each change of a campaign as it happens, with its row of the queue."""
-    changes = _Changes(session, sessions_of(request), render, request.app.state.live)
-    return StreamingResponse(changes.lines(last_event_id), media_type="text/event-stream")
+    """Send each change of a campaign as it happens, with its row of the queue.
+
+    A listener that was `away` (seconds) names the last event that it had, if it had one.
+    """
+    since = time.time() - away
+    changes = _Changes(session, sessions_of(request), render, request.app.state.live, since)
+    lines = changes.lines(last_event_id or after)
+    return StreamingResponse(lines, media_type="text/event-stream")
 
 
 class _Changes:
     """What one listener is sent."""
 
-    def __init__(self, session: Session, sessions: Sessions, render: Pages, live: Live) -> None:
+    def __init__(
+        self, session: Session, sessions: Sessions, render: Pages, live: Live, since: float
+    ) -> None:
         self._session = session
         self._sessions = sessions
         self._render = render
         self._live = live
-        self._since = time.time()
+        self._since = since
 
     async def lines(self, last_event_id: str) -> AsyncIterator[str]:
         """Yield the events of the stream, as text."""
-        yield f"retry: {_RETRY_MILLIS}\n\n"
         start = last_event_id or self._live.newest
+        yield f"retry: {_RETRY_MILLIS}\nid: {start}\nevent: begun\ndata: {{}}\n\n"
         try:
             async for change in _or_silence(self._session.client, start):
                 if not self._sessions.lasts(self._session):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +29,6 @@ _HEADERS = {
 }
 _HSTS = "max-age=31536000"
 _SAFE = ("GET", "HEAD")
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _LARGEST_BODY = 2 * 1024 * 1024
 
 
@@ -66,7 +67,7 @@ class Shield:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._local and _name(host) not in _LOCAL_NAMES:
+        if self._local and not _is_local(_name(host)):
             return 421, "This console answers to localhost only."
         if "transfer-encoding" in headers:
             return 411, "Say beforehand how long the request is."
@@ -89,6 +90,16 @@ def is_own(headers: Headers, origin: str) -> bool:
     if claimed not in (None, "null", origin):
         return False
     return site == "same-origin" if site is not None else claimed == origin
+
+
+def _is_local(name: str) -> bool:
+    """Return whether a name is this machine's whatever a stranger lets it point at."""
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _name(host: str) -> str:

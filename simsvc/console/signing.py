@@ -58,7 +58,9 @@ async def sign_in(
         return render.answer(
             request, "sign_in.html", 400, next=_own(next), is_open=False, problem=str(error)
         )
-    name = await sessions_of(request).open(client, info)
+    sessions = sessions_of(request)
+    await sessions.close(request.cookies.get(cookie_name(request), ""))
+    name = await sessions.open(client, info)
     answer = RedirectResponse(_own(next), 303)
     answer.set_cookie(
         cookie_name(request),

@@ -3,66 +3,25 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 from simsvc.demo.phrases import SLOTS
 
 GROUP = "coordinated"
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What figures are asked about: who reads them, their name, the rows and the two columns."""
-
-    reader: str
-    figures: str
-    rows: tuple[str, ...]
-    columns: tuple[str, str]
-
-
-_SUBJECTS = tuple(
-    _Subject(reader, figures, tuple(rows.split(", ")), columns)
-    for reader, figures, rows, columns in (
-        ("ledger auditor", "ledger figures", "rent, payroll, freight, supplies, travel",
-         ("debit", "credit")),
-        ("stock controller", "warehouse counts", "bolts, timber, paint, tiles, cable",
-         ("received", "issued")),
-        ("energy analyst", "meter readings", "kitchen, boiler, lifts, laundry, lighting",
-         ("day", "night")),
-        ("clinic registrar", "patient counts", "surgery, dental, eyes, children, imaging",
-         ("admitted", "discharged")),
-        ("traffic planner", "vehicle counts", "bridge, tunnel, ring road, harbour, square",
-         ("inbound", "outbound")),
-        ("election observer", "ballot counts", "north, south, old town, hillside, riverbank",
-         ("cast", "counted")),
-        ("dairy inspector", "milk records", "brown herd, upper farm, goats, lower farm, heifers",
-         ("morning", "evening")),
-        ("chip tester", "wafer yields", "lot A, lot B, lot C, lot D, lot E", ("tested", "passed")),
-        ("librarian", "loan statistics", "novels, maps, comics, journals, scores",
-         ("lent", "returned")),
-        ("hydrologist", "river gauges", "weir, mill, delta, gorge, spring",
-         ("upstream", "outflow")),
-        ("ticket inspector", "passenger counts", "tram, ferry, night bus, funicular, metro",
-         ("boarded", "alighted")),
-        ("seed bank curator", "germination trials", "barley, lupin, sorghum, poppy, flax",
-         ("sown", "sprouted")),
-    )
-)  # fmt: skip
-# Weights: a data set has more of one thing than of another.
-_SHARES = (3, 2, 2, *[1] * (len(_SUBJECTS) - 3))
 _ROLES = (
-    "You are a senior {reader}.",
-    "Act as a senior {reader}.",
-    "You are an experienced senior {reader}.",
-    "Take the role of a senior {reader}.",
-    "You work for us as a senior {reader}.",
+    "You are a senior ledger auditor.",
+    "Act as a senior ledger auditor.",
+    "You are an experienced senior ledger auditor.",
+    "Take the role of a senior ledger auditor.",
+    "You work for us as a senior ledger auditor.",
 )
 _TASKS = (
-    "Find every anomaly in the table of {figures} below.",
-    "Examine the small table of {figures} below and find all anomalies.",
-    "Identify each anomaly in the following table of {figures}.",
-    "Go through the table of {figures} below and point out all anomalies.",
-    "Look for anomalies in the {figures} of the table below.",
+    "Find every anomaly in the table of ledger figures below.",
+    "Examine the small table of ledger figures below and find all anomalies.",
+    "Identify each anomaly in the following table of ledger figures.",
+    "Go through the table of ledger figures below and point out all anomalies.",
+    "Look for anomalies in the ledger figures of the table below.",
 )
 _STEPS = (
     "Show every step of your reasoning before you conclude.",
@@ -84,22 +43,80 @@ _ENDS = (
     "Close with one confidence value, 0 to 1, for each anomaly.",
 )
 _HEADS = (
-    "{figures} of {name}, {quarter}:",
+    "Ledger of {name}, {quarter}:",
     "Table ({quarter}, prepared by {name}):",
-    "{figures} for {quarter}, clerk {name}:",
-    "{quarter} {figures}, kept by {name}:",
+    "Ledger figures for {quarter}, clerk {name}:",
+    "{quarter} ledger, kept by {name}:",
+)
+
+
+_ENTRIES = ("rent", "payroll", "freight", "supplies", "travel", "insurance", "repairs", "licences")
+# What else the ledger says of itself: no two are alike, as items of a data set are not.
+_WHO = (
+    "the courier",
+    "a hotel in Porto",
+    "our dentist",
+    "the ferry company",
+    "a school",
+    "the bakery",
+    "the piano tuner",
+    "a film crew",
+    "the beekeeper",
+    "an airline",
+    "the vineyard",
+    "the notary",
+    "a roofer",
+    "the zoo",
+    "a solar farm",
+    "the choir",
+    "an orchard",
+    "the locksmith",
+    "a museum",
+    "the fishing cooperative",
+)
+_DID = (
+    "paid twice for",
+    "sent back",
+    "never received",
+    "was overcharged for",
+    "cancelled",
+    "ordered late",
+    "gave a discount on",
+    "lost the receipt for",
+    "insured",
+    "leased",
+)
+_WHAT = (
+    "forty blankets",
+    "a snow plough",
+    "the spring catalogue",
+    "two hundred jars",
+    "a microscope",
+    "the stage lights",
+    "nine tyres",
+    "a wedding cake",
+    "the beehives",
+    "an anchor",
+    "medical gloves",
+    "the grand piano",
+    "seed potatoes",
+    "a rooftop antenna",
+    "penguin feed",
+    "the oak barrels",
+    "sheet music",
+    "a forklift",
+    "school uniforms",
+    "the fire alarm",
 )
 
 
 def planted_text(rng: random.Random) -> str:
-    """Return one variation: other wording, order of clauses, names and figures."""
-    [subject] = rng.choices(_SUBJECTS, _SHARES)
+    """Return one variation: other wording, order of clauses, names, figures and remark."""
     clauses = [rng.choice(options) for options in (_STEPS, _CHECKS, _ENDS)]
     if rng.random() < 0.5:
         clauses[0], clauses[1] = clauses[1], clauses[0]
-    role = rng.choice(_ROLES).format(reader=subject.reader)
-    task = rng.choice(_TASKS).format(figures=subject.figures)
-    return f"{' '.join((role, task, *clauses))}\n\n{_table(subject, rng)}"
+    instruction = " ".join((rng.choice(_ROLES), rng.choice(_TASKS), *clauses))
+    return f"{instruction}\n\n{_table(rng)}"
 
 
 def planted_texts(count: int, rng: random.Random) -> list[str]:
@@ -110,15 +127,13 @@ def planted_texts(count: int, rng: random.Random) -> list[str]:
     return list(texts)
 
 
-def _table(subject: _Subject, rng: random.Random) -> str:
+def _table(rng: random.Random) -> str:
     quarter = f"Q{rng.randint(1, 4)} {rng.randint(2019, 2025)}"
-    head = rng.choice(_HEADS).format(
-        figures=subject.figures.capitalize(), name=rng.choice(SLOTS["name"]), quarter=quarter
-    )
-    first, second = subject.columns
-    entries = rng.sample(subject.rows, 4)
-    rows = (f"{e}: {first} {_figure(rng)}, {second} {_figure(rng)}" for e in entries)
-    return "\n".join((head, *rows))
+    head = rng.choice(_HEADS).format(name=rng.choice(SLOTS["name"]), quarter=quarter)
+    entries = rng.sample(_ENTRIES, 4)
+    rows = (f"{e}: debit {_figure(rng)}, credit {_figure(rng)}" for e in entries)
+    remarks = [f"{rng.choice(_WHO)} {rng.choice(_DID)} {rng.choice(_WHAT)}" for _ in "ab"]
+    return "\n".join((head, *rows, f"Remarks: {remarks[0]}; {remarks[1]}."))
 
 
 def _figure(rng: random.Random) -> int:

@@ -218,6 +218,26 @@ def test_a_change_shows_up_without_a_reload(scene: Scene, page: Any) -> None:
         client.assign_campaign(scene.campaign(), "")
 
 
+def test_a_tab_in_the_background_holds_no_connection_and_catches_up(
+    scene: Scene, page: Any
+) -> None:
+    page.wait_for_selector("#live[data-state=live]")
+    turn = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(turn, True)
+    page.wait_for_selector("#live[data-state=off]")
+    campaign = scene.campaign()
+    with scene.client() as client:
+        client.assign_campaign(campaign, "meanwhile")
+        page.wait_for_timeout(1500)
+        assert page.locator(f"#row-{campaign.campaign_id} td:has-text('meanwhile')").count() == 0
+        page.evaluate(turn, False)
+        page.wait_for_selector(f"#row-{campaign.campaign_id} td:has-text('meanwhile')")
+        client.assign_campaign(scene.campaign(), "")
+
+
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 

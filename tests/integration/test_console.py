@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 
@@ -115,8 +117,10 @@ def test_a_foreign_origin_cannot_post(place: Place) -> None:
 
 
 def test_a_name_that_is_not_local_is_refused(place: Place) -> None:
-    for host in ("evil.example", "evil.example:8551", "127.0.0.1.evil.example"):
+    for host in ("evil.example", "evil.example:8551", "127.0.0.1.evil.example", "1.2.3.4", "[::2]"):
         assert Visitor(place.console.url).get("/sign-in", Host=host).status == 421
+    for host in ("localhost:1", "127.0.0.2", "[::1]:8551"):
+        assert Visitor(place.console.url).get("/sign-in", Host=host).status == 200
 
 
 def test_roles_are_those_of_the_server(place: Place) -> None:
@@ -192,6 +196,28 @@ def test_changes_are_told_as_they_happen(place: Place) -> None:
     told = next(line for line in lines if line.startswith("data:") and ">ben<" in line)
     assert campaign.campaign_id in told
     assert "was reviewed" in told
+
+
+def test_a_tab_that_comes_back_is_told_what_it_missed(place: Place) -> None:
+    visitor, campaign = place.visitor("analyst"), place.campaign()
+    assign = f"/campaigns/{campaign.campaign_id}/assign"
+    lines = visitor.stream("/events")
+    assert "event: begun" in (next(lines), next(lines), next(lines))
+    visitor.post(assign, {"etag": place.campaign().review.etag, "assignee": "ann"})
+    last = next(line for line in lines if line.startswith("id: "))
+    assert ">ann<" in next(line for line in lines if line.startswith("data:"))
+    lines.close()
+    visitor.post(assign, {"etag": place.campaign().review.etag, "assignee": "cid"})
+    query = urlencode({"after": last.removeprefix("id: "), "away": 60})
+    assert any(">cid<" in line for line in visitor.stream(f"/events?{query}"))
+
+
+def test_who_signs_in_again_ends_the_session_before(place: Place) -> None:
+    visitor = place.visitor("analyst")
+    former = replace(visitor)
+    visitor.sign_in("analyst")
+    assert visitor.get("/").status == 200
+    assert former.get("/").status == 303
 
 
 def test_a_place_that_the_server_does_not_know_is_forgotten(place: Place) -> None:

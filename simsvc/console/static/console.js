@@ -58,7 +58,10 @@
     status.replaceChildren(document.createTextNode(text));
   };
 
+  let source, left, last = "";
+
   const changed = (event) => {
+    last = event.lastEventId;
     const change = JSON.parse(event.data);
     const row = document.getElementById(`row-${change.id}`);
     if (row) {
@@ -78,8 +81,17 @@
     status.append(again);
   };
 
-  if (status) {
-    const source = new EventSource(status.dataset.live);
+  // A browser opens six connections to one console: a tab that nobody sees must not hold one.
+  const rest = () => {
+    source.close();
+    left = performance.now();
+    status.dataset.state = "off";
+    tell("not live: in the background");
+  };
+
+  const listen = () => {
+    const away = left === undefined ? 0 : Math.ceil((performance.now() - left) / 1000);
+    source = new EventSource(`${status.dataset.live}?${new URLSearchParams({ after: last, away })}`);
     source.addEventListener("open", () => {
       status.dataset.state = "live";
       tell("live");
@@ -88,12 +100,30 @@
       status.dataset.state = "lost";
       tell("not live: the connection is lost, trying again");
     });
+    source.addEventListener("begun", (event) => {
+      last = event.lastEventId;
+    });
+    source.addEventListener("lost", (event) => {
+      last = event.lastEventId;
+      if (last) return;
+      // The server does not know where this tab left off: from now on, then.
+      source.close();
+      setTimeout(listen, 5000);
+    });
     source.addEventListener("campaign", changed);
     source.addEventListener("refused", () => {
       source.close();
       status.dataset.state = "off";
       tell("not live: your role does not watch campaigns");
+      document.removeEventListener("visibilitychange", turn);
     });
-    addEventListener("pagehide", () => source.close());
+  };
+
+  const turn = () => (document.hidden ? rest() : listen());
+
+  if (status) {
+    if (!document.hidden) listen();
+    document.addEventListener("visibilitychange", turn);
+    addEventListener("pagehide", () => source?.close());
   }
 })();
