@@ -35,7 +35,7 @@ from simsvc.embed.weights import BUNDLED
 from simsvc.record import tables
 from simsvc.record.open import open_database
 from simsvc.settings import Settings
-from tests.models import static_model
+from tests.models import small_model
 
 _BATCH = 64
 _CALLERS = 2
@@ -92,7 +92,7 @@ def main(
     latencies: dict[str, Latency] = {}
     rates: dict[str, float] = {}
     try:
-        small = str(static_model(folder / "small", 96))
+        small = str(small_model(folder / "small", 96))
         data = folder / "data"
         settings = {"SIMSVC_MODEL": small, "SIMSVC_REINDEX_WORKERS": "0"}
         with running_server(data, **settings) as address, Client(Connection(address)) as client:

@@ -25,7 +25,7 @@ from simsvc.v1 import (
     search_pb2_grpc,
 )
 from simsvc.v1 import search_pb2 as search
-from tests.models import static_model
+from tests.models import small_model
 from tests.process import ServerProcess
 
 PROMPTS = 20_000
@@ -51,12 +51,11 @@ class World:
     def __init__(self, root: Path, prompts: int = PROMPTS) -> None:
         self.data = root / "data"
         self.models = (
-            static_model(root / "first", 96, seed=1),
-            static_model(root / "second", 64, seed=2),
+            small_model(root / "first", 96, seed=1),
+            small_model(root / "second", 64, seed=2),
         )
         self.settings = {
             "SIMSVC_MODEL": str(self.models[0]),
-            "SIMSVC_ENGINE": "torch",
             "SIMSVC_SEGMENT_PROMPTS": "4096",
             "SIMSVC_REINDEX_WORKERS": "1",
         }

@@ -32,7 +32,7 @@ from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 from tests.contract.support import owner_of
 from tests.fakes.prompts import new_prompt
-from tests.models import static_model
+from tests.models import small_model
 
 PROMPTS, LATER = 120, 4
 SPAN = 1000
@@ -92,11 +92,10 @@ def make_world(
 ) -> World:
     """Record prompts over three buckets, index them, and reindex them to another model."""
     data = folder / "data"
-    models = [static_model(folder / f"model-{seed}", seed=seed) for seed in (7, 8)]
+    models = [small_model(folder / f"model-{seed}", seed=seed) for seed in (7, 8)]
     environment = {
         "SIMSVC_DATA_DIR": str(data),
         "SIMSVC_MODEL": str(models[0]),
-        "SIMSVC_ENGINE": "torch",
         "SIMSVC_SEGMENT_SPAN": str(SPAN),
         "SIMSVC_SEGMENT_PROMPTS": "16",
         "SIMSVC_ANN_PROMPTS": "16",

@@ -30,7 +30,7 @@ from simsvc.record import tables
 from simsvc.record.engine import writing
 from simsvc.settings import Settings
 from tests.integration.batch_jobs import Jobs
-from tests.models import static_model
+from tests.models import small_model
 from tests.reindexing import Planned, a_job, same
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'simsvc[ray]'")
@@ -64,11 +64,11 @@ def address(cluster: Any) -> str:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return static_model(tmp_path_factory.mktemp("models") / "made-up", 48)
+    return small_model(tmp_path_factory.mktemp("models") / "made-up", 48)
 
 
 def settings_in(folder: Path, url: str = "") -> Settings:
-    return Settings(data_dir=folder, engine="torch", record_url=SecretStr(url))
+    return Settings(data_dir=folder, record_url=SecretStr(url))
 
 
 def until(true: Callable[[], object]) -> None:
@@ -84,7 +84,7 @@ def test_a_node_dies_and_the_vectors_are_those_of_a_local_run(
     planned = a_job(settings_in(tmp_path / "ray"), model, 2400)
     job_id = planned.job.job_id
     shutil.copytree(tmp_path / "ray", tmp_path / "local")
-    jobs = Jobs(tmp_path, tmp_path / "ray", SIMSVC_ENGINE="torch")
+    jobs = Jobs(tmp_path, tmp_path / "ray")
     run = jobs.start("run", "--ray", address, "--workers", "2", "--json")
     until(lambda: planned.done > 5 or run.poll() is not None)
     # Nobody writes while the node dies, so all of its ranges are in flight.
@@ -115,7 +115,7 @@ def test_two_runners_share_a_record_in_postgresql(
     tmp_path: Path, postgres_url: str, address: str, model: Path
 ) -> None:
     planned = a_job(settings_in(tmp_path, postgres_url), model, 2000)
-    jobs = Jobs(tmp_path, tmp_path, SIMSVC_ENGINE="torch", SIMSVC_RECORD_URL=postgres_url)
+    jobs = Jobs(tmp_path, tmp_path, SIMSVC_RECORD_URL=postgres_url)
     runs = [
         jobs.start("run", "--ray", address, "--json"),
         jobs.start("run", "--local", "--json"),
