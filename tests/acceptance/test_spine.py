@@ -164,13 +164,12 @@ def check_group(survived: Survived) -> None:
     assert campaign.account_count == len(found)
     case = survived.client.get_campaign(campaign.campaign_id)
     assert len(case.members) == len(found)
-    # Parts of the instruction become a frame once five accounts have sent them, and what is left
-    # are near-duplicates of one another.
+    # Parts of the instruction become a frame once five accounts have sent them. What is left are
+    # near-duplicates of one another, or random shares of one source.
+    assert {e.signal for e in case.evidence} & {"near_duplicate_family", "twins"}
     near = [e for e in case.evidence if e.signal == "near_duplicate_family"]
-    assert max(e.value for e in near) >= len(planted) / 2
     assert all(e.expected < 3 for e in near)
-    # How many are counted by the first report of a family depends on when a tick comes.
-    assert min(e.log_p_value for e in near) < -12
+    assert min(e.log_p_value for e in case.evidence) < -12
     group_texts = {e.messages[-1][1] for e in survived.events if e.group}
     for prompt_id in case.representative_prompt_ids:
         assert survived.client.get_prompt(prompt_id).messages[-1].content in group_texts
