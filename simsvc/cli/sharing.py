@@ -80,6 +80,8 @@ def import_indicators(
         print_json(taken)
     else:
         typer.echo(f"{len(taken.indicators)} indicators; {taken.passed_over} other objects")
+        for indicator_id in taken.withdrawn_indicator_ids:
+            typer.echo(f"{plain(indicator_id)} is withdrawn by the partner, and deleted")
         for key_id in sorted({i.key_id for i in taken.indicators if not i.key_known}):
             typer.echo(
                 f"the key {plain(key_id)} is not among sharing_keys: nothing can match", err=True

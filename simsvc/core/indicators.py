@@ -13,7 +13,7 @@ from simsvc.core.sharing import whole_text
 from simsvc.core.stage import Stage
 from simsvc.domain.errors import InvalidError, NotFoundError, Violation
 from simsvc.domain.prompt import Message, views_of
-from simsvc.domain.sharing import Indicator, IndicatorKind
+from simsvc.domain.sharing import Indicator, IndicatorKind, Told
 from simsvc.domain.sketch import Sketches, frame_hashes, item_hash
 from simsvc.ports.record import RecordedPrompt
 
@@ -70,6 +70,18 @@ class Matches:
     without_text: int
 
 
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What of a bundle was taken in, what was withdrawn, and where it was found.
+
+    Of what is kept in a later version already, nothing is.
+    """
+
+    indicators: list[Indicator]
+    withdrawn: list[Indicator]
+    matches: Matches
+
+
 class Indicators:
     """The use case behind the calls about indicators; looks at the newest `prompts` prompts."""
 
@@ -82,18 +94,28 @@ class Indicators:
         """Return whether a shared key is there to match with."""
         return key_id in self._keys
 
-    async def take_in(self, who: Principal, indicators: Sequence[Indicator]) -> Matches:
-        """Keep indicators and look for them. InvalidError if there are none."""
-        if not indicators:
+    async def take_in(self, who: Principal, told: Told) -> TakenIn:
+        """Keep what a partner tells, forget what he withdraws, and look for the former.
+
+        InvalidError if there is neither, or another producer has told of it.
+        """
+        if not told.indicators and not told.withdrawn:
             text = "holds no indicator that this server understands"
             raise InvalidError([Violation("bundle", "NO_INDICATORS", text)])
-        desk = self._desk
-        now = desk.now()
+        desk, now = self._desk, self._desk.now()
         known = {i.indicator_id: i for i in await self.all()}
-        stamped = [_renewed(i, known.get(i.indicator_id), now) for i in indicators]
-        await desk.audit(who, "import", f"{len(stamped)} indicators")
-        await desk.write(lambda: desk.stage.record.save_indicators(stamped))
-        return await desk.permitted(desk.read(lambda: self._match(desk.stage, stamped)))
+        taken = [_renewed(i, known.get(i.indicator_id), now) for i in _news(told.indicators, known)]
+        gone = [i for i in _news(told.withdrawn, known) if i.indicator_id in known]
+        await desk.audit(who, "import", f"{len(taken)} indicators, {len(gone)} withdrawn")
+        await desk.write(lambda: self._keep(taken, gone))
+        matches = await desk.permitted(desk.read(lambda: self._match(desk.stage, taken)))
+        return TakenIn(taken, gone, matches)
+
+    def _keep(self, taken: Sequence[Indicator], gone: Sequence[Indicator]) -> None:
+        record = self._desk.stage.record
+        record.save_indicators(taken)
+        for indicator in gone:
+            record.delete_indicator(indicator.indicator_id)
 
     async def all(self) -> list[Indicator]:
         """Return what partners have told, the newest first."""
@@ -177,17 +199,20 @@ class _Wanted:
                 match.note(account, 1.0)
 
 
-def _renewed(indicator: Indicator, known: Indicator | None, now: int) -> Indicator:
-    """Return an indicator as it is kept. InvalidError if somebody else has told of it before.
+def _news(told: Sequence[Indicator], known: Mapping[str, Indicator]) -> list[Indicator]:
+    """Return what is not older than what is kept. InvalidError if somebody else has told that."""
+    for indicator in told:
+        kept = known.get(indicator.indicator_id, indicator)
+        if kept.producer != indicator.producer:
+            text = f"{indicator.indicator_id} was told by another producer: delete that one first"
+            raise InvalidError([Violation("bundle", "OTHER_PRODUCER", text)])
+    return [i for i in told if i.modified >= known.get(i.indicator_id, i).modified]
 
-    A marking is never loosened.
-    """
-    if known is None:
-        return replace(indicator, imported_at=now)
-    if known.producer != indicator.producer:
-        text = f"{indicator.indicator_id} was told by another producer: delete that one first"
-        raise InvalidError([Violation("bundle", "OTHER_PRODUCER", text)])
-    return replace(indicator, tlp=max(indicator.tlp, known.tlp), imported_at=now)
+
+def _renewed(indicator: Indicator, known: Indicator | None, now: int) -> Indicator:
+    """Return an indicator as it is kept: a marking is never loosened."""
+    tlp = max(indicator.tlp, known.tlp) if known else indicator.tlp
+    return replace(indicator, tlp=tlp, imported_at=now)
 
 
 def _by_key(matches: Sequence[Match]) -> dict[str, list[Match]]:

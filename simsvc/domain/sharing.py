@@ -89,7 +89,10 @@ class SharedCase:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """What a partner has told, as it is kept. `valid_until` 0: without end."""
+    """What a partner has told, as it is kept. `valid_until` 0: without end.
+
+    `modified` is when the partner made this version.
+    """
 
     indicator_id: str
     kind: IndicatorKind
@@ -102,7 +105,16 @@ class Indicator:
     confidence: int
     sketch: Sketch
     imported_at: int
+    modified: int = 0
 
     def holds(self, now: int) -> bool:
         """Return whether it is valid at a time."""
         return self.valid_from <= now and (not self.valid_until or now < self.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a bundle says: indicators, and those that are withdrawn, each once."""
+
+    indicators: tuple[Indicator, ...]
+    withdrawn: tuple[Indicator, ...] = ()

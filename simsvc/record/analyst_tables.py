@@ -40,6 +40,7 @@ indicators = Table(
     Column("size", BigInteger, nullable=False),
     Column("sketch", LargeBinary, nullable=False),
     Column("imported_at", BigInteger, nullable=False),
+    Column("modified", BigInteger, nullable=False),
 )
 
 # How far each webhook was told, by position of `campaign_events`.

@@ -17,7 +17,7 @@ from simsvc.record.store import PARAMETERS, Store
 
 _COLUMNS = (
     "indicator_id", "name", "producer", "key_id", "valid_from", "valid_until", "confidence",
-    "imported_at",
+    "imported_at", "modified",
 )  # fmt: skip
 
 

@@ -69,10 +69,15 @@ class ShareServicer(share_pb2_grpc.ShareServiceServicer):
             raise InvalidError([Violation("bundle", "REQUIRED", "must not be empty")])
         bundle = await asyncio.to_thread(read_bundle, request.bundle)
         who = current_call.get().principal
-        found = await self._indicators.take_in(who, bundle.indicators)
+        taken = await self._indicators.take_in(who, bundle.told)
+        found = taken.matches
+        told = bundle.told
+        old = len(told.indicators) + len(told.withdrawn)
+        old -= len(taken.indicators) + len(taken.withdrawn)
         return share_pb2.ImportIndicatorsResponse(
-            indicators=[self._indicator(i) for i in bundle.indicators],
-            passed_over=bundle.passed_over,
+            indicators=[self._indicator(i) for i in taken.indicators],
+            passed_over=bundle.passed_over + old,
+            withdrawn_indicator_ids=[i.indicator_id for i in taken.withdrawn],
             matches=_matches(found),
             prompts_looked_at=found.looked_at,
             prompts_without_text=found.without_text,

@@ -12,7 +12,7 @@ import stix2
 from stix2.exceptions import STIXError
 
 from simsvc.domain.errors import InvalidError, Violation
-from simsvc.domain.sharing import Indicator, IndicatorKind
+from simsvc.domain.sharing import Indicator, IndicatorKind, Told
 from simsvc.domain.sketch import LEAST, SIZE, Sketch
 from simsvc.share.inert import visible
 from simsvc.share.stix import PATTERN_TYPE, PATTERN_VERSION
@@ -30,9 +30,9 @@ _KINDS = {kind.name.lower(): kind for kind in IndicatorKind}
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The indicators of a bundle, and how many of its objects are something else."""
+    """What a bundle tells, and how many of its objects are something else."""
 
-    indicators: tuple[Indicator, ...]
+    told: Told
     passed_over: int
 
 
@@ -51,10 +51,13 @@ def read_bundle(content: bytes) -> Bundle:
     parsed = _parsed(said, [*identities.values(), *ours])
     names = {o.id: o.name for o in parsed if isinstance(o, stix2.Identity)}
     found = [o for o in parsed if isinstance(o, stix2.Indicator)]
-    made = [_indicator(o, names) for o in found if not o.get("revoked", False)]
-    # Versions of one object may lie side by side: the last one counts.
-    indicators = tuple({i.indicator_id: i for i in made}.values())
-    return Bundle(indicators, len(objects) - len(made))
+    # Versions of one object may lie side by side, in any order: the last one counts.
+    latest = {o.id: o for o in sorted(found, key=lambda o: o.modified)}
+    told = Told(
+        tuple(_indicator(o, names) for o in latest.values() if not o.get("revoked", False)),
+        tuple(_indicator(o, names) for o in latest.values() if o.get("revoked", False)),
+    )
+    return Bundle(told, len(objects) - len(found))
 
 
 def _opened(content: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -104,6 +107,7 @@ def _indicator(made: Any, names: dict[str, str]) -> Indicator:
         confidence=int(made.get("confidence", 0)),
         sketch=sketch,
         imported_at=0,
+        modified=_micros(made.modified),
     )
 
 

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15simsvc/v1/share.proto\x12\tsimsvc.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"~\n\x15\x45xportCampaignRequest\x12\x19\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12-\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x17.simsvc.v1.ExportFormatB\x04\xe2\x41\x01\x02\x12\x1b\n\x03tlp\x18\x03 \x01(\x0e\x32\x0e.simsvc.v1.Tlp\"P\n\x16\x45xportCampaignResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\"/\n\x17ImportIndicatorsRequest\x12\x14\n\x06\x62undle\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\xbe\x01\n\x18ImportIndicatorsResponse\x12(\n\nindicators\x18\x01 \x03(\x0b\x32\x14.simsvc.v1.Indicator\x12\x13\n\x0bpassed_over\x18\x02 \x01(\x05\x12*\n\x07matches\x18\x03 \x03(\x0b\x32\x19.simsvc.v1.IndicatorMatch\x12\x19\n\x11prompts_looked_at\x18\x04 \x01(\x03\x12\x1c\n\x14prompts_without_text\x18\x05 \x01(\x03\"\xcf\x02\n\tIndicator\x12\x14\n\x0cindicator_id\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.simsvc.v1.IndicatorKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08producer\x18\x04 \x01(\t\x12\x1b\n\x03tlp\x18\x05 \x01(\x0e\x32\x0e.simsvc.v1.Tlp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\x12\x11\n\tkey_known\x18\x07 \x01(\x08\x12.\n\nvalid_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nconfidence\x18\n \x01(\x05\x12/\n\x0bimport_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb8\x01\n\x0eIndicatorMatch\x12\x14\n\x0cindicator_id\x18\x01 \x01(\t\x12\x16\n\x0eindicator_name\x18\x02 \x01(\t\x12\x0f\n\x07prompts\x18\x03 \x01(\x03\x12\x0c\n\x04part\x18\x04 \x01(\x01\x12\x16\n\x0estandard_error\x18\x05 \x01(\x01\x12+\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0b\x32\x19.simsvc.v1.MatchedAccount\x12\x14\n\x0c\x63\x61mpaign_ids\x18\x07 \x03(\t\"E\n\x0eMatchedAccount\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0f\n\x07prompts\x18\x02 \x01(\x03\x12\x11\n\tbest_part\x18\x03 \x01(\x01\"\x17\n\x15ListIndicatorsRequest\"B\n\x16ListIndicatorsResponse\x12(\n\nindicators\x18\x01 \x03(\x0b\x32\x14.simsvc.v1.Indicator\"/\n\x16MatchIndicatorsRequest\x12\x15\n\rindicator_ids\x18\x01 \x03(\t\"~\n\x17MatchIndicatorsResponse\x12*\n\x07matches\x18\x01 \x03(\x0b\x32\x19.simsvc.v1.IndicatorMatch\x12\x19\n\x11prompts_looked_at\x18\x02 \x01(\x03\x12\x1c\n\x14prompts_without_text\x18\x03 \x01(\x03\"4\n\x16\x44\x65leteIndicatorRequest\x12\x1a\n\x0cindicator_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x19\n\x17\x44\x65leteIndicatorResponse*t\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XPORT_FORMAT_STIX\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_HTML\x10\x03*j\n\x03Tlp\x12\x13\n\x0fTLP_UNSPECIFIED\x10\x00\x12\r\n\tTLP_CLEAR\x10\x01\x12\r\n\tTLP_GREEN\x10\x02\x12\r\n\tTLP_AMBER\x10\x03\x12\x14\n\x10TLP_AMBER_STRICT\x10\x04\x12\x0b\n\x07TLP_RED\x10\x05*f\n\rIndicatorKind\x12\x1e\n\x1aINDICATOR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14INDICATOR_KIND_FRAME\x10\x01\x12\x1b\n\x17INDICATOR_KIND_DATA_SET\x10\x02\x32\xcd\x03\n\x0cShareService\x12U\n\x0e\x45xportCampaign\x12 .simsvc.v1.ExportCampaignRequest\x1a!.simsvc.v1.ExportCampaignResponse\x12[\n\x10ImportIndicators\x12\".simsvc.v1.ImportIndicatorsRequest\x1a#.simsvc.v1.ImportIndicatorsResponse\x12U\n\x0eListIndicators\x12 .simsvc.v1.ListIndicatorsRequest\x1a!.simsvc.v1.ListIndicatorsResponse\x12X\n\x0fMatchIndicators\x12!.simsvc.v1.MatchIndicatorsRequest\x1a\".simsvc.v1.MatchIndicatorsResponse\x12X\n\x0f\x44\x65leteIndicator\x12!.simsvc.v1.DeleteIndicatorRequest\x1a\".simsvc.v1.DeleteIndicatorResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15simsvc/v1/share.proto\x12\tsimsvc.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"~\n\x15\x45xportCampaignRequest\x12\x19\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12-\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x17.simsvc.v1.ExportFormatB\x04\xe2\x41\x01\x02\x12\x1b\n\x03tlp\x18\x03 \x01(\x0e\x32\x0e.simsvc.v1.Tlp\"P\n\x16\x45xportCampaignResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\"/\n\x17ImportIndicatorsRequest\x12\x14\n\x06\x62undle\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\xdf\x01\n\x18ImportIndicatorsResponse\x12(\n\nindicators\x18\x01 \x03(\x0b\x32\x14.simsvc.v1.Indicator\x12\x13\n\x0bpassed_over\x18\x02 \x01(\x05\x12*\n\x07matches\x18\x03 \x03(\x0b\x32\x19.simsvc.v1.IndicatorMatch\x12\x19\n\x11prompts_looked_at\x18\x04 \x01(\x03\x12\x1c\n\x14prompts_without_text\x18\x05 \x01(\x03\x12\x1f\n\x17withdrawn_indicator_ids\x18\x06 \x03(\t\"\xcf\x02\n\tIndicator\x12\x14\n\x0cindicator_id\x18\x01 \x01(\t\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.simsvc.v1.IndicatorKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08producer\x18\x04 \x01(\t\x12\x1b\n\x03tlp\x18\x05 \x01(\x0e\x32\x0e.simsvc.v1.Tlp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\x12\x11\n\tkey_known\x18\x07 \x01(\x08\x12.\n\nvalid_from\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bvalid_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nconfidence\x18\n \x01(\x05\x12/\n\x0bimport_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb8\x01\n\x0eIndicatorMatch\x12\x14\n\x0cindicator_id\x18\x01 \x01(\t\x12\x16\n\x0eindicator_name\x18\x02 \x01(\t\x12\x0f\n\x07prompts\x18\x03 \x01(\x03\x12\x0c\n\x04part\x18\x04 \x01(\x01\x12\x16\n\x0estandard_error\x18\x05 \x01(\x01\x12+\n\x08\x61\x63\x63ounts\x18\x06 \x03(\x0b\x32\x19.simsvc.v1.MatchedAccount\x12\x14\n\x0c\x63\x61mpaign_ids\x18\x07 \x03(\t\"E\n\x0eMatchedAccount\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0f\n\x07prompts\x18\x02 \x01(\x03\x12\x11\n\tbest_part\x18\x03 \x01(\x01\"\x17\n\x15ListIndicatorsRequest\"B\n\x16ListIndicatorsResponse\x12(\n\nindicators\x18\x01 \x03(\x0b\x32\x14.simsvc.v1.Indicator\"/\n\x16MatchIndicatorsRequest\x12\x15\n\rindicator_ids\x18\x01 \x03(\t\"~\n\x17MatchIndicatorsResponse\x12*\n\x07matches\x18\x01 \x03(\x0b\x32\x19.simsvc.v1.IndicatorMatch\x12\x19\n\x11prompts_looked_at\x18\x02 \x01(\x03\x12\x1c\n\x14prompts_without_text\x18\x03 \x01(\x03\"4\n\x16\x44\x65leteIndicatorRequest\x12\x1a\n\x0cindicator_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x19\n\x17\x44\x65leteIndicatorResponse*t\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XPORT_FORMAT_STIX\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_HTML\x10\x03*j\n\x03Tlp\x12\x13\n\x0fTLP_UNSPECIFIED\x10\x00\x12\r\n\tTLP_CLEAR\x10\x01\x12\r\n\tTLP_GREEN\x10\x02\x12\r\n\tTLP_AMBER\x10\x03\x12\x14\n\x10TLP_AMBER_STRICT\x10\x04\x12\x0b\n\x07TLP_RED\x10\x05*f\n\rIndicatorKind\x12\x1e\n\x1aINDICATOR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14INDICATOR_KIND_FRAME\x10\x01\x12\x1b\n\x17INDICATOR_KIND_DATA_SET\x10\x02\x32\xcd\x03\n\x0cShareService\x12U\n\x0e\x45xportCampaign\x12 .simsvc.v1.ExportCampaignRequest\x1a!.simsvc.v1.ExportCampaignResponse\x12[\n\x10ImportIndicators\x12\".simsvc.v1.ImportIndicatorsRequest\x1a#.simsvc.v1.ImportIndicatorsResponse\x12U\n\x0eListIndicators\x12 .simsvc.v1.ListIndicatorsRequest\x1a!.simsvc.v1.ListIndicatorsResponse\x12X\n\x0fMatchIndicators\x12!.simsvc.v1.MatchIndicatorsRequest\x1a\".simsvc.v1.MatchIndicatorsResponse\x12X\n\x0f\x44\x65leteIndicator\x12!.simsvc.v1.DeleteIndicatorRequest\x1a\".simsvc.v1.DeleteIndicatorResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,12 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTINDICATORSREQUEST'].fields_by_name['bundle']._serialized_options = b'\342A\001\002'
   _globals['_DELETEINDICATORREQUEST'].fields_by_name['indicator_id']._loaded_options = None
   _globals['_DELETEINDICATORREQUEST'].fields_by_name['indicator_id']._serialized_options = b'\342A\001\002'
-  _globals['_EXPORTFORMAT']._serialized_start=1501
-  _globals['_EXPORTFORMAT']._serialized_end=1617
-  _globals['_TLP']._serialized_start=1619
-  _globals['_TLP']._serialized_end=1725
-  _globals['_INDICATORKIND']._serialized_start=1727
-  _globals['_INDICATORKIND']._serialized_end=1829
+  _globals['_EXPORTFORMAT']._serialized_start=1534
+  _globals['_EXPORTFORMAT']._serialized_end=1650
+  _globals['_TLP']._serialized_start=1652
+  _globals['_TLP']._serialized_end=1758
+  _globals['_INDICATORKIND']._serialized_start=1760
+  _globals['_INDICATORKIND']._serialized_end=1862
   _globals['_EXPORTCAMPAIGNREQUEST']._serialized_start=102
   _globals['_EXPORTCAMPAIGNREQUEST']._serialized_end=228
   _globals['_EXPORTCAMPAIGNRESPONSE']._serialized_start=230
@@ -54,25 +54,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTINDICATORSREQUEST']._serialized_start=312
   _globals['_IMPORTINDICATORSREQUEST']._serialized_end=359
   _globals['_IMPORTINDICATORSRESPONSE']._serialized_start=362
-  _globals['_IMPORTINDICATORSRESPONSE']._serialized_end=552
-  _globals['_INDICATOR']._serialized_start=555
-  _globals['_INDICATOR']._serialized_end=890
-  _globals['_INDICATORMATCH']._serialized_start=893
-  _globals['_INDICATORMATCH']._serialized_end=1077
-  _globals['_MATCHEDACCOUNT']._serialized_start=1079
-  _globals['_MATCHEDACCOUNT']._serialized_end=1148
-  _globals['_LISTINDICATORSREQUEST']._serialized_start=1150
-  _globals['_LISTINDICATORSREQUEST']._serialized_end=1173
-  _globals['_LISTINDICATORSRESPONSE']._serialized_start=1175
-  _globals['_LISTINDICATORSRESPONSE']._serialized_end=1241
-  _globals['_MATCHINDICATORSREQUEST']._serialized_start=1243
-  _globals['_MATCHINDICATORSREQUEST']._serialized_end=1290
-  _globals['_MATCHINDICATORSRESPONSE']._serialized_start=1292
-  _globals['_MATCHINDICATORSRESPONSE']._serialized_end=1418
-  _globals['_DELETEINDICATORREQUEST']._serialized_start=1420
-  _globals['_DELETEINDICATORREQUEST']._serialized_end=1472
-  _globals['_DELETEINDICATORRESPONSE']._serialized_start=1474
-  _globals['_DELETEINDICATORRESPONSE']._serialized_end=1499
-  _globals['_SHARESERVICE']._serialized_start=1832
-  _globals['_SHARESERVICE']._serialized_end=2293
+  _globals['_IMPORTINDICATORSRESPONSE']._serialized_end=585
+  _globals['_INDICATOR']._serialized_start=588
+  _globals['_INDICATOR']._serialized_end=923
+  _globals['_INDICATORMATCH']._serialized_start=926
+  _globals['_INDICATORMATCH']._serialized_end=1110
+  _globals['_MATCHEDACCOUNT']._serialized_start=1112
+  _globals['_MATCHEDACCOUNT']._serialized_end=1181
+  _globals['_LISTINDICATORSREQUEST']._serialized_start=1183
+  _globals['_LISTINDICATORSREQUEST']._serialized_end=1206
+  _globals['_LISTINDICATORSRESPONSE']._serialized_start=1208
+  _globals['_LISTINDICATORSRESPONSE']._serialized_end=1274
+  _globals['_MATCHINDICATORSREQUEST']._serialized_start=1276
+  _globals['_MATCHINDICATORSREQUEST']._serialized_end=1323
+  _globals['_MATCHINDICATORSRESPONSE']._serialized_start=1325
+  _globals['_MATCHINDICATORSRESPONSE']._serialized_end=1451
+  _globals['_DELETEINDICATORREQUEST']._serialized_start=1453
+  _globals['_DELETEINDICATORREQUEST']._serialized_end=1505
+  _globals['_DELETEINDICATORRESPONSE']._serialized_start=1507
+  _globals['_DELETEINDICATORRESPONSE']._serialized_end=1532
+  _globals['_SHARESERVICE']._serialized_start=1865
+  _globals['_SHARESERVICE']._serialized_end=2326
 # @@protoc_insertion_point(module_scope)

@@ -173,8 +173,9 @@ class ImportIndicatorsResponse(_message.Message):
     MATCHES_FIELD_NUMBER: _builtins.int
     PROMPTS_LOOKED_AT_FIELD_NUMBER: _builtins.int
     PROMPTS_WITHOUT_TEXT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_INDICATOR_IDS_FIELD_NUMBER: _builtins.int
     passed_over: _builtins.int
-    """Objects of the bundle that say nothing to this server."""
+    """Objects of the bundle that say nothing to this server, or nothing new."""
     prompts_looked_at: _builtins.int
     prompts_without_text: _builtins.int
     """Prompts whose text this server does not have."""
@@ -186,6 +187,10 @@ class ImportIndicatorsResponse(_message.Message):
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndicatorMatch]:
         """As MatchIndicators would answer for them."""
 
+    @_builtins.property
+    def withdrawn_indicator_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those that were kept, and that the partner has revoked."""
+
     def __init__(
         self,
         *,
@@ -194,10 +199,11 @@ class ImportIndicatorsResponse(_message.Message):
         matches: _abc.Iterable[Global___IndicatorMatch] | None = ...,
         prompts_looked_at: _builtins.int = ...,
         prompts_without_text: _builtins.int = ...,
+        withdrawn_indicator_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["indicators", b"indicators", "matches", b"matches", "passed_over", b"passed_over", "prompts_looked_at", b"prompts_looked_at", "prompts_without_text", b"prompts_without_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["indicators", b"indicators", "matches", b"matches", "passed_over", b"passed_over", "prompts_looked_at", b"prompts_looked_at", "prompts_without_text", b"prompts_without_text", "withdrawn_indicator_ids", b"withdrawn_indicator_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

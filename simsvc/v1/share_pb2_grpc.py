@@ -81,8 +81,9 @@ class ShareServiceServicer:
 
     def ImportIndicators(self, request, context):
         """Takes in a partner's STIX bundle and looks for it in own traffic. An
-        indicator that comes again replaces the former one; its marking is never
-        loosened, and it must have the same producer. Roles: reviewer.
+        indicator that comes again replaces the former one unless that is of a later
+        version, or deletes it if it is revoked; its marking is never loosened, and
+        it must have the same producer. Roles: reviewer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,8 +41,9 @@ class ShareServiceStub:
     """Writes a campaign for others. In the audit log. Roles: reviewer."""
     ImportIndicators: _grpc.UnaryUnaryMultiCallable[_share_pb2.ImportIndicatorsRequest, _share_pb2.ImportIndicatorsResponse]
     """Takes in a partner's STIX bundle and looks for it in own traffic. An
-    indicator that comes again replaces the former one; its marking is never
-    loosened, and it must have the same producer. Roles: reviewer.
+    indicator that comes again replaces the former one unless that is of a later
+    version, or deletes it if it is revoked; its marking is never loosened, and
+    it must have the same producer. Roles: reviewer.
     """
     ListIndicators: _grpc.UnaryUnaryMultiCallable[_share_pb2.ListIndicatorsRequest, _share_pb2.ListIndicatorsResponse]
     """Lists what partners have told. Roles: analyst, reviewer, operator."""
@@ -66,8 +67,9 @@ class ShareServiceAsyncStub(ShareServiceStub):
     """Writes a campaign for others. In the audit log. Roles: reviewer."""
     ImportIndicators: _aio.UnaryUnaryMultiCallable[_share_pb2.ImportIndicatorsRequest, _share_pb2.ImportIndicatorsResponse]  # type: ignore[assignment]
     """Takes in a partner's STIX bundle and looks for it in own traffic. An
-    indicator that comes again replaces the former one; its marking is never
-    loosened, and it must have the same producer. Roles: reviewer.
+    indicator that comes again replaces the former one unless that is of a later
+    version, or deletes it if it is revoked; its marking is never loosened, and
+    it must have the same producer. Roles: reviewer.
     """
     ListIndicators: _aio.UnaryUnaryMultiCallable[_share_pb2.ListIndicatorsRequest, _share_pb2.ListIndicatorsResponse]  # type: ignore[assignment]
     """Lists what partners have told. Roles: analyst, reviewer, operator."""
@@ -100,8 +102,9 @@ class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_share_pb2.ImportIndicatorsResponse, _abc.Awaitable[_share_pb2.ImportIndicatorsResponse]]:
         """Takes in a partner's STIX bundle and looks for it in own traffic. An
-        indicator that comes again replaces the former one; its marking is never
-        loosened, and it must have the same producer. Roles: reviewer.
+        indicator that comes again replaces the former one unless that is of a later
+        version, or deletes it if it is revoked; its marking is never loosened, and
+        it must have the same producer. Roles: reviewer.
         """
 
     @_abc_1.abstractmethod

@@ -12,6 +12,7 @@ from tests.fakes.prompts import NOW
 ONE = Indicator(
     "indicator--1", IndicatorKind.FRAME, "a name ü\u2028", "house", Tlp.AMBER_STRICT, "pair", NOW,
     NOW + 1, 85, sketch_of([2**64 - 1, 0, 5, 2**63]), NOW,
+    NOW - 7,
 )  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from simsvc.core.indicators import Indicators
 from simsvc.core.insight.desk import Desk
 from simsvc.core.sharing import ShareRule, Sharing
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Change, Member, extent_of
-from simsvc.domain.errors import NotNowError
+from simsvc.domain.errors import InvalidError, NotNowError
 from simsvc.domain.reference import ReferenceItem, ReferenceKind
 from simsvc.domain.review import Verdict
-from simsvc.domain.sharing import Indicator, IndicatorKind, Tlp
+from simsvc.domain.sharing import Indicator, IndicatorKind, Tlp, Told
 from simsvc.domain.sketch import LEAST, frame_hashes, item_hash, sketch_of
 from tests.fakes.prompts import KEYRING, NOW
 from tests.unit.helpers import Core, prompt
@@ -95,14 +95,37 @@ async def test_indicators_are_found_side_by_side(world: World) -> None:
     frame = frame_hashes(FRAME, KEY).tolist()
     asked = [item_hash(text, KEY) for text in ITEMS]
     elsewhere = [item_hash(f"other {i}", KEY) for i in range(4)]
-    found = await world.indicators.take_in(WHO, [
+    taken = await world.indicators.take_in(WHO, Told((
         indicator("frame", IndicatorKind.FRAME, frame),
         indicator("again", IndicatorKind.FRAME, frame),
         indicator("partly", IndicatorKind.FRAME, [*frame, *range(10 * len(frame))]),
         indicator("set", IndicatorKind.DATA_SET, [*asked, *elsewhere]),
         indicator("few", IndicatorKind.DATA_SET, [*asked[:2], *elsewhere]),
-    ])  # fmt: skip
+    )))  # fmt: skip
+    found = taken.matches
     told = {m.indicator.indicator_id: (m.prompts, m.part, len(m.accounts)) for m in found.found}
     assert told == {"frame": (5, 1.0, 5), "again": (5, 1.0, 5), "set": (20, 0.5, 5)}
     assert (found.looked_at, found.without_text) == (25, 0)
     assert found.campaigns == {name: ["cmp_1"] for name in told}
+
+
+async def test_a_partner_withdraws_what_he_told_and_an_older_version_changes_nothing(
+    world: World,
+) -> None:
+    frame = frame_hashes(FRAME, KEY).tolist()
+    told = replace(indicator("frame", IndicatorKind.FRAME, frame), modified=NOW)
+    await world.indicators.take_in(WHO, Told((told,)))
+    older = replace(told, confidence=1, modified=NOW - 1)
+    taken = await world.indicators.take_in(WHO, Told((older,)))
+    assert taken.indicators == taken.matches.found == []
+    taken = await world.indicators.take_in(WHO, Told((), (older,)))
+    assert taken.withdrawn == []
+    [kept] = await world.indicators.all()
+    assert kept.confidence == told.confidence
+    stranger = replace(told, producer="somebody else", modified=NOW + 1)
+    with pytest.raises(InvalidError):
+        await world.indicators.take_in(WHO, Told((), (stranger,)))
+    last = replace(told, modified=NOW + 1)
+    taken = await world.indicators.take_in(WHO, Told((), (last,)))
+    assert [i.indicator_id for i in taken.withdrawn] == ["frame"]
+    assert await world.indicators.all() == []

@@ -99,6 +99,7 @@ def _create_indicators() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sketch", sa.LargeBinary(), nullable=False),
         sa.Column("imported_at", sa.BigInteger(), nullable=False),
+        sa.Column("modified", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("indicator_id", name=op.f("pk_indicators")),
     )
 
