@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simsvc.assembly import make_engine, make_index
-from simsvc.demo.traffic import generated_texts
+from simsvc.demo.organic import TOPICS
 from simsvc.domain.chunks import chunks
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.embed.engine import Engine
@@ -22,17 +22,24 @@ from simsvc.ports.index import ROW_DTYPE, Rows, Vectors
 from simsvc.settings import Settings
 
 COUNT, HELD_OUT, K = 100_000, 500, 10
-# The shortest of many texts: the model's time goes by tokens.
-DRAWN = 3 * (COUNT + HELD_OUT)
 AT_ONCE = 2048
 FULL_SEGMENTS = 6
 
 
 def make_texts() -> list[str]:
-    """Return distinct texts in an order that chance made."""
-    shortest = sorted(generated_texts(DRAWN, 11), key=len)[: COUNT + HELD_OUT]
-    random.Random(11).shuffle(shortest)
-    return shortest
+    """Return distinct texts in an order that chance made.
+
+    They are short, since the model's time goes by tokens: things that people ask about, seen from
+    each angle, and pairs of things.
+    """
+    rng = random.Random(11)
+    texts = {a.format(t): None for topic in TOPICS for t in topic.things for a in topic.angles}
+    things = [thing for topic in TOPICS for thing in topic.things]
+    while len(texts) < COUNT + HELD_OUT:
+        texts[f"{rng.choice(things)} and {rng.choice(things)}"] = None
+    made = list(texts)
+    rng.shuffle(made)
+    return made
 
 
 def embed_all(engine: Engine, texts: list[str]) -> Vectors:
