@@ -46,7 +46,7 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         # Nodes that stop answering are given up soon.
-        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_period_ms", "2000")
         from ray.cluster_utils import Cluster  # noqa: PLC0415
 
         head = {"num_cpus": 0, "include_dashboard": False}
