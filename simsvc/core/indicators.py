@@ -18,8 +18,11 @@ from simsvc.domain.sketch import Sketches, frame_hashes, item_hash
 from simsvc.ports.record import RecordedPrompt
 
 _CHUNK = 1000
-# Part of a frame's sketch that a prompt must hold to be in the frame.
+# Part of a frame's sketch that a prompt must hold to be in the frame. Of one that is worded anew
+# each time it holds a fraction: so many runs are sixteen words or more, and no common sentence.
 _PART = 0.5
+_WORDED_ANEW = 0.15
+_RUNS = 5
 _ACCOUNTS = 1000
 # Items of a data set that own prompts must ask for together.
 _ITEMS = 3
@@ -190,13 +193,19 @@ class _Wanted:
         if self._frames:
             hashes = frame_hashes(whole_text(messages), self._key)
             for place, part in self._sketches.parts_in(hashes).items():
-                if part >= _PART:
+                if _holds(self._frames[place].indicator, part):
                     self._frames[place].note(account, part)
         if self._sets:
             item = item_hash(views_of(messages).payload, self._key)
             for match in self._sets.get(item, ()):
                 match.held.add(item)
                 match.note(account, 1.0)
+
+
+def _holds(frame: Indicator, part: float) -> bool:
+    """Tell whether a prompt with a part of a frame's sketch is in the frame."""
+    runs = part * len(frame.sketch.values)
+    return part >= _PART or (part >= _WORDED_ANEW and runs >= _RUNS)
 
 
 def _news(told: Sequence[Indicator], known: Mapping[str, Indicator]) -> list[Indicator]:

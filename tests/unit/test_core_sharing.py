@@ -109,6 +109,19 @@ async def test_indicators_are_found_side_by_side(world: World) -> None:
     assert found.campaigns == {name: ["cmp_1"] for name in told}
 
 
+async def test_a_frame_that_is_worded_anew_is_found_by_a_fraction(world: World) -> None:
+    frame = sorted(set(frame_hashes(FRAME, KEY).tolist()))
+    # Other wordings of the same, which no prompt here has.
+    others = range(3 * len(frame))
+    taken = await world.indicators.take_in(WHO, Told((
+        indicator("anew", IndicatorKind.FRAME, [*frame, *others]),
+        indicator("rare", IndicatorKind.FRAME, [*frame, *range(9 * len(frame))]),
+        indicator("few", IndicatorKind.FRAME, [*frame[:4], *range(12)]),
+    )))  # fmt: skip
+    [found] = taken.matches.found
+    assert (found.indicator.indicator_id, len(found.accounts), found.part) == ("anew", 5, 0.25)
+
+
 async def test_a_partner_withdraws_what_he_told_and_an_older_version_changes_nothing(
     world: World,
 ) -> None:
