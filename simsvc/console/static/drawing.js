@@ -124,7 +124,9 @@
 
   const coverage = (data, look) => {
     const points = data.prompts.map((n, i) => [n, data.distinct[i]]);
-    const size = data.estimated
+    // A set far larger than what was asked for would lay the curve flat on the axis: the caption tells it.
+    const near = data.estimated > 0 && data.estimated <= 3 * (data.prompts.at(-1) ?? 0);
+    const size = near
       ? { silent: true, symbol: "none", data: [{ yAxis: data.estimated }], lineStyle: { color: look.second, type: "dashed" },
           label: { formatter: `at least ${data.estimated.toLocaleString("en")} in all`, position: "insideStartTop", color: look.text, fontSize: 11 } }
       : undefined;
@@ -137,7 +139,7 @@
         legend: { show: false },
         grid: { left: 8, right: 14, top: 34, bottom: 24, containLabel: true },
         xAxis: axis(look, { type: "value", name: "prompts", nameLocation: "middle", nameGap: 26, splitLine: { show: false } }),
-        yAxis: axis(look, { type: "value", name: "different items", nameTextStyle: { color: look.soft, fontSize: 11, align: "left" }, max: data.estimated ? (v) => Math.ceil(Math.max(v.max, 1.08 * data.estimated)) : undefined }),
+        yAxis: axis(look, { type: "value", name: "different items", nameTextStyle: { color: look.soft, fontSize: 11, align: "left" }, max: near ? (v) => Math.ceil(Math.max(v.max, 1.08 * data.estimated)) : undefined }),
         series: [
           { type: "line", data: points, showSymbol: points.length < 3, symbolSize: 5, step: "end", lineStyle: { width: 2.5, color: look.strong }, itemStyle: { color: look.strong }, areaStyle: { color: look.strong, opacity: 0.12 }, markLine: size },
           { type: "line", data: [[0, 0], [data.distinct.at(-1) ?? 0, data.distinct.at(-1) ?? 0]], showSymbol: false, silent: true, lineStyle: { width: 1, type: "dotted", color: look.soft } },
