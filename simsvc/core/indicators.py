@@ -204,7 +204,7 @@ class _Wanted:
 
 def _holds(frame: Indicator, part: float) -> bool:
     """Tell whether a prompt with a part of a frame's sketch is in the frame."""
-    runs = part * len(frame.sketch.values)
+    runs = round(part * len(frame.sketch.values))
     return part >= _PART or (part >= _WORDED_ANEW and runs >= _RUNS)
 
 

@@ -35,8 +35,8 @@ _log = structlog.get_logger()
 class Schedule:
     """Seconds between the recurring jobs, and how long prompts are kept.
 
-    All accounts are looked at together when enough is new, and after `look` if anything is; the
-    looks take no more than the share `look_share` of the time.
+    All accounts are looked at together when enough is new, and after `look` if anything is, or if a
+    group waits to be found again; the looks take no more than the share `look_share` of the time.
 
     Prompts go by whole `bucket`s, as the index's segments do.
     """
