@@ -177,7 +177,8 @@ class CampaignInsight:
 
     async def _frames(self, who: Principal, campaign: Campaign) -> list[FrameUse]:
         desk, stage = self._desk, self._desk.stage
-        await desk.audit(who, "frames", campaign.campaign_id, campaign.campaign_id)
+        # Not under the campaign, whose history is of what was done with it.
+        await desk.audit(who, "frames", campaign.campaign_id)
         pool = await desk.pool(stage, ())
         actors = {m.actor for m in campaign.members.values()}
 
