@@ -83,13 +83,14 @@
 
   // A browser opens six connections to one console: a tab that nobody sees must not hold one.
   const rest = () => {
-    source.close();
+    source?.close();
     left = performance.now();
     status.dataset.state = "off";
     tell("not live: in the background");
   };
 
   const listen = () => {
+    source?.close();
     const away = left === undefined ? 0 : Math.ceil((performance.now() - left) / 1000);
     source = new EventSource(`${status.dataset.live}?${new URLSearchParams({ after: last, away })}`);
     source.addEventListener("open", () => {
@@ -108,7 +109,7 @@
       if (last) return;
       // The server does not know where this tab left off: from now on, then.
       source.close();
-      setTimeout(listen, 5000);
+      setTimeout(() => document.hidden || listen(), 5000);
     });
     source.addEventListener("campaign", changed);
     source.addEventListener("refused", () => {
