@@ -33,6 +33,9 @@ from tests.verified import (
     verify,
 )
 
+# Different snapshots to be seen, and times to check, at least.
+REPLACED, CHECKS = 4, 12
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -77,20 +80,21 @@ def test_beside_a_server(world: World) -> None:
 
 def test_while_prompts_come_and_snapshots_are_replaced(world: World) -> None:
     settings = world.environment | {"SIMSVC_SNAPSHOT_EVERY": "0.25"}
-    manifests, over = set(), threading.Event()
+    manifests, checks, over = set(), 0, threading.Event()
     with ServerProcess(world.data, settings) as server:
         with grpc.insecure_channel(server.address()) as channel, ThreadPoolExecutor(1) as pool:
             stub = ingest_pb2_grpc.IngestServiceStub(channel)
             sending = pool.submit(send_until, over, stub)
             try:
-                for _ in range(12):
+                # A slow machine seldom writes one: it is waited for, up to the time limit.
+                while len(manifests) < REPLACED or checks < CHECKS:
                     manifests.add((world.index(world.old) / MANIFEST).read_bytes())
                     assert_whole()
+                    checks += 1
             finally:
                 over.set()
             assert sending.result() > 0
         assert server.terminate() == 0
-    assert len(manifests) > 3
     # What it sealed after its last snapshot stays, until the next start or repair.
     report = verify("--repair")
     assert all("unknown segments deleted" in done for done in report["repaired"])
