@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 
+from simsvc import niceness
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.embed.choice import LOAD_ERRORS
 from simsvc.ports.embedder import ModelInfo
@@ -37,7 +38,7 @@ def _main(model: str) -> None:
     from simsvc.assembly import make_engine  # noqa: PLC0415 - the caller does without PyTorch
 
     # Beside a server, whose cores it must not take.
-    os.nice(10)
+    os.nice(niceness.BATCH)
     changed = {"model": model_location(model), "model_sha256": ""}
     try:
         info = make_engine(Settings().model_copy(update=changed)).info

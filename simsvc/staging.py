@@ -51,9 +51,9 @@ class StageFactory:
     async def make(self, generation: Generation) -> Stage:
         """Load a generation's model, with an empty index. ActivationError if that cannot be."""
         settings = settings_of(self._settings, generation)
-        loop = asyncio.get_running_loop()
         try:
-            engine = await loop.run_in_executor(self._threads.staging, make_engine, settings)
+            # A thread hands its niceness on to those of the engine, which may come to answer.
+            engine = await asyncio.to_thread(make_engine, settings)
         except LOAD_ERRORS as error:
             raise ActivationError(f"the model cannot be loaded: {error}") from error
         if generation_id(engine.info) != generation.vectors_of:

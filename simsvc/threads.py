@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import faiss
 
-_BEHIND = 10
+from simsvc import niceness
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,6 @@ def _one_core() -> None:
 
 
 def _in_the_background() -> None:
-    """Yield to whoever waits for an answer: on Linux, a thread has a priority of its own."""
+    """Yield to whoever waits for an answer."""
     _one_core()
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)
+    niceness.yield_to_others(niceness.BACKGROUND)

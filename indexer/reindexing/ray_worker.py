@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from indexer.reindexing.parts import Workshop, located
 from indexer.reindexing.worker import TextMissingError, embed_sources
+from simsvc import niceness
 from simsvc.core.clock import SystemClock
 from simsvc.domain.errors import SimsvcError
 from simsvc.embed.choice import EngineMissingError
@@ -61,7 +62,7 @@ class Embedder:
 
     def start(self) -> str:
         """Open the record and load the model; return what is wrong, "" if nothing is."""
-        os.nice(10)
+        os.nice(niceness.BATCH)
         try:
             shop = shop_of(self._settings, self._job_id, self._machine)
             generation = shop.generation_of(shop.reindexing().job(self._job_id))

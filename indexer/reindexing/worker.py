@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from indexer.reindexing.leases import Heartbeat
 from indexer.reindexing.parts import Workshop, new_owner
+from simsvc import niceness
 from simsvc.core.clock import SystemClock
 from simsvc.core.embedding import as_stored
 from simsvc.domain.generation import Job
@@ -78,7 +79,7 @@ def embed_sources(engine: Engine, sources: Sequence[Source]) -> dict[int, Embedd
 def work(settings: Settings, job_id: str, threads: int, lease: float) -> Worked:
     """Work in a process of its own, until there is nothing left or its parent has gone."""
     configure_logs("warning", "text")
-    os.nice(10)
+    os.nice(niceness.BATCH)
     parent = os.getppid()
     shop = Workshop.open(settings)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from simsvc.embed.engine import Cut, Encoded, Window
 from simsvc.embed.lexical import LEXICAL
 from simsvc.embed.packing import pack, pack_rows
 from simsvc.embed.quiet import ov
+from simsvc.niceness import COMPUTE, yield_to_others
 from simsvc.ports.embedder import ModelInfo
 
 _Ints = npt.NDArray[np.int64]
@@ -50,7 +52,9 @@ class OpenVinoEngine:
         self._special = len(facts.prefix) + len(facts.suffix)
         longest = facts.window + self._special
         self._rows = tuple(sorted({min(_ROW, longest), longest}))
-        self._compile(converted.folder / NETWORK, threads)
+        # OpenVINO's threads are started here, and are as nice as who starts them.
+        with ThreadPoolExecutor(1, initializer=yield_to_others, initargs=(COMPUTE,)) as nice:
+            nice.submit(self._compile, converted.folder / NETWORK, threads).result()
         self._info = ModelInfo(
             model=facts.name,
             sha256=facts.sha256,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from simsvc.embed.converted import ConversionError
 from simsvc.embed.engine import Engine
 from simsvc.embed.torch_engine import Processor, TorchEngine
 from simsvc.embed.weights import BUNDLED_SHA256, ModelSource, WrongWeightsError, model_source
+from simsvc.niceness import COMPUTE
 from simsvc.ports.embedder import Embedding, Priority
 from simsvc.settings import Settings
 
@@ -135,6 +138,21 @@ def test_rows_are_nearly_full(packed: Engine) -> None:
     needed = sum(cut.tokens + 2 for cut in cuts)
     assert needed <= encoded.computed <= 1.05 * needed
     assert encoded.passes < len(cuts) / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a niceness")
+def test_what_computes_yields_to_what_answers(packed: Engine) -> None:
+    before = spent()
+    vectors(packed, generated_texts(200, seed=6))
+    added = {thread: now - before.get(thread, 0) for thread, now in spent().items()}
+    nice = {t for t in added if os.getpriority(os.PRIO_PROCESS, int(t.name)) >= COMPUTE}
+    assert sum(added[t] for t in nice) > 0.8 * sum(added.values())
+
+
+def spent() -> dict[Path, int]:
+    """Return the ticks that each thread of the process has computed for."""
+    threads = Path("/proc/self/task").iterdir()
+    return {t: int((t / "stat").read_text().rpartition(")")[2].split()[11]) for t in threads}
 
 
 def test_nothing_to_encode_is_nothing_encoded(packed: Engine) -> None:
