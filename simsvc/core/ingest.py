@@ -130,6 +130,10 @@ class Ingest:
     async def _admitted(self, arrivals: Sequence[_Arrival], permits: _Permits) -> list[Result]:
         fresh: dict[str, tuple[_Arrival, asyncio.Future[Outcome]]] = {}
         joined: list[tuple[_Arrival, _Source]] = []
+        if len(arrivals) <= _FEW:
+            # An idle model need not wait for what the record says of them.
+            payloads = [a.parts.payload for a in arrivals]
+            self._stages.serving.embedder.begin(payloads, Priority.INGEST)
         known, seen_texts = await self._look_up(arrivals)
         loop = asyncio.get_running_loop()
         for arrival in arrivals:

@@ -101,6 +101,18 @@ class Batcher:
             raise UnavailableError("the model failed")
         return list(await asyncio.gather(*(self._one(text, priority) for text in texts)))
 
+    def begin(self, texts: Sequence[str], priority: Priority) -> None:
+        """See `Embedder.begin`."""
+        if self._in_flight or self._stopping or self._failed.is_set():
+            return
+        for text in dict.fromkeys(texts):
+            key = self._cache.key(text)
+            if self._cache.get(key) is None:
+                job = self._enqueue(key, text, priority)
+                if job.done is not None:
+                    # Perhaps nobody comes for it.
+                    job.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+
     async def watch(self) -> None:
         """Wait for a failure of the model thread, and raise UnavailableError then."""
         await self._failed.wait()

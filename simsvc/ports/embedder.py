@@ -56,3 +56,7 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str], priority: Priority) -> list[Embedding]:
         """Return one embedding a text. A cancelled call's texts are dropped from the queue."""
         ...
+
+    def begin(self, texts: Sequence[str], priority: Priority) -> None:
+        """Start on texts that `embed` may ask for next, if there is nothing else to do."""
+        ...

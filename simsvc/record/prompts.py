@@ -15,6 +15,7 @@ from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import AccountFacts, Answered, NewPrompt, RecordedPrompt, ReplayBatch
 from simsvc.record import tables
+from simsvc.record.asked import ANSWERED, EMBEDDED, GENERATION, WANTED
 from simsvc.record.engine import reading, writing
 from simsvc.record.rows import (
     embedding_of,
@@ -67,28 +68,21 @@ class PromptStore(Store):
 
     def answered(self, request_ids: Sequence[str]) -> dict[str, Answered]:
         """See `Record.answered`."""
-        p, v = tables.prompts.c, tables.vectors.c
-        columns = (p.request_id, p.digest, p.seq, p.nearest_similarity, p.family_accounts)
-        query = self._joined(select(*columns, p.campaign_id, v.windows, v.capped))
         found: dict[str, Answered] = {}
         with reading(self._engine) as connection:
             for chunk in chunks(request_ids, PARAMETERS):
-                for row in connection.execute(query.where(p.request_id.in_(chunk))):
+                wanted = {GENERATION: self._generation_id, WANTED: chunk}
+                for row in connection.execute(ANSWERED, wanted):
                     found[row.request_id] = Answered(row.digest, outcome_of(row))
         return found
 
     def embeddings(self, payload_hashes: Sequence[bytes]) -> dict[bytes, Embedding]:
         """See `Record.embeddings`."""
-        p, v = tables.prompts.c, tables.vectors.c
-        columns = (v.vector, v.tokens, v.windows, v.capped)
         found: dict[bytes, Embedding] = {}
         with reading(self._engine) as connection:
             for chunk in chunks(payload_hashes, PARAMETERS):
-                # One prompt a payload: a viral one may have a million.
-                first = select(func.min(p.seq)).where(p.payload_hash.in_(chunk))
-                seqs = first.group_by(p.payload_hash)
-                query = self._joined(select(p.payload_hash, *columns)).where(p.seq.in_(seqs))
-                for row in connection.execute(query):
+                wanted = {GENERATION: self._generation_id, WANTED: chunk}
+                for row in connection.execute(EMBEDDED, wanted):
                     found[row.payload_hash] = embedding_of(row)
         return found
 

@@ -29,6 +29,7 @@ class FakeEmbedder:
     def __init__(self) -> None:
         self.info = INFO
         self.texts: list[str] = []
+        self.begun: list[str] = []
         self.gate = None
 
     async def embed(self, texts: Sequence[str], priority: Priority) -> list[Embedding]:
@@ -36,3 +37,6 @@ class FakeEmbedder:
             await self.gate.wait()
         self.texts.extend(texts)
         return [Embedding(fake_vector(t), len(t.split()), 1, False) for t in texts]
+
+    def begin(self, texts: Sequence[str], priority: Priority) -> None:
+        self.begun.extend(texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -177,3 +178,30 @@ def test_packing_end_to_end(lengths: list[int]) -> None:
 def test_what_fits_into_no_row_is_refused() -> None:
     with pytest.raises(ValueError, match="257 tokens"):
         pack_rows([5, 257], (128, 256))
+
+
+async def test_an_idle_model_begins_before_it_is_asked(
+    batcher: Batcher, engine: ScriptedEngine
+) -> None:
+    engine.go.clear()
+    batcher.begin(["early", "early"], Priority.INGEST)
+    assert await asyncio.to_thread(engine.entered.wait, 20)
+    asked = asyncio.create_task(batcher.embed(["early"], Priority.INGEST))
+    await asyncio.sleep(0)
+    batcher.begin(["it is busy"], Priority.INGEST)
+    engine.go.set()
+    await asked
+    # What nobody comes for is done, too, and kept.
+    batcher.begin(["early", "for nobody"], Priority.INGEST)
+    await batcher.embed(["next"], Priority.INGEST)
+    await batcher.embed(["for nobody"], Priority.INGEST)
+    assert list(chain(*engine.rounds)) == ["early", "for nobody", "next"]
+
+
+async def test_what_was_begun_fails_quietly(batcher: Batcher, engine: ScriptedEngine) -> None:
+    engine.error = RuntimeError("broken")
+    batcher.begin(["for nobody"], Priority.INGEST)
+    with pytest.raises(UnavailableError, match="failed"):
+        await batcher.watch()
+    batcher.begin(["more"], Priority.INGEST)
+    assert batcher.depth == 0

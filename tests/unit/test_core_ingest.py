@@ -43,6 +43,12 @@ async def test_an_outcome_for_each(core: Core) -> None:
     assert core.index.stats().prompts == core.record.last_seq() == 3
 
 
+async def test_the_model_begins_on_a_few(core: Core) -> None:
+    await core.ingest.observe([prompt("a", "one two")])
+    await core.ingest.observe([prompt(f"many-{i}", f"text {i}") for i in range(9)])
+    assert core.embedder.begun == ["one two"]
+
+
 async def test_one_request_one_row(core: Core) -> None:
     same = prompt("same")
     twice = await core.ingest.observe([same, same])
