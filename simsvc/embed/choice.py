@@ -20,11 +20,11 @@ from simsvc.embed.weights import (
     verify,
     weights_sha256,
 )
+from simsvc.processor import flags
 
 Wanted = Literal["auto", "openvino", "torch", "cuda"]
 _BF16 = {"amx_bf16", "avx512_bf16"}
 _log = structlog.get_logger()
-_CPU = Path("/proc/cpuinfo")
 _NVIDIA = Path("/dev/nvidiactl")
 
 
@@ -107,8 +107,7 @@ def _openvino(source: ModelSource, rule: EngineRule) -> Engine:
 
 def precision() -> str:
     """Return the number format in which this processor multiplies matrices fastest."""
-    text = _CPU.read_text() if _CPU.is_file() else ""
-    return "bf16" if _BF16 & set(text.split()) else "f32"
+    return "bf16" if _BF16 & flags() else "f32"
 
 
 def _chosen(rule: EngineRule) -> str:
