@@ -36,9 +36,9 @@ def write_sealed(
     return SealedSegment(bucket, ordinal, rows.copy(), half, ann, folder)
 
 
-def read_sealed(folder: Path, bucket: int, ordinal: int, nprobe: int) -> SealedSegment:
-    """Read a sealed segment; `nprobe` is 0 if it has no inverted file."""
-    ann = Ann(faiss.read_index(str(folder / ANN)), nprobe) if nprobe else None
+def read_sealed(folder: Path, bucket: int, ordinal: int, visits: tuple[int, ...]) -> SealedSegment:
+    """Read a sealed segment; `visits` (see `Ann`) is empty if it has no inverted file."""
+    ann = Ann(faiss.read_index(str(folder / ANN)), visits) if visits else None
     half = np.load(folder / VECTORS, mmap_mode="r")
     return SealedSegment(bucket, ordinal, np.load(folder / ROWS), half, ann, folder)
 

@@ -48,11 +48,11 @@ class SealedSegment:
             return self._as_block().nearest(queries, k)
         return best_candidates([self.candidates(queries, k)], queries, k)
 
-    def candidates(self, queries: Vectors, k: int) -> Candidates:
-        """Return what the k nearest (n, k) are chosen from."""
+    def candidates(self, queries: Vectors, k: int, share: float = 1.0) -> Candidates:
+        """Return what the k nearest (n, k) are chosen from; it holds a share of all rows."""
         if self.ann is None:
             raise ValueError("only a segment with an inverted file has candidates")
-        scores, ids = self.ann.search(queries, min(reranked(k), len(self)))
+        scores, ids = self.ann.search(queries, min(reranked(k), len(self)), share)
         return Candidates(self, scores, ids)
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:

@@ -267,5 +267,7 @@ def _nearest_in(parts: Sequence[Block | SealedSegment], queries: Vectors, k: int
     exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
     found = [p.nearest(queries, k) for p in exact]
     if filed:
-        found.append(best_candidates([p.candidates(queries, k) for p in filed], queries, k))
+        rows = sum(map(len, parts))
+        candidates = [p.candidates(queries, k, len(p) / rows) for p in filed]
+        found.append(best_candidates(candidates, queries, k))
     return best_of(found, len(queries), k)

@@ -16,7 +16,7 @@ from simsvc.index.hot import HotSegment
 from simsvc.index.sealed import SealedSegment
 
 MANIFEST = "manifest.json"
-_VERSION = 1
+_VERSION = 2
 
 
 class CorruptSnapshotError(Exception):
@@ -36,12 +36,13 @@ def _sha256_of(manifest: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A segment in the manifest. `nprobe` is 0 without an inverted file, −1 for a hot segment."""
+    """A segment in the manifest. `visits` (see `Ann`) is empty without an inverted file."""
 
     folder: str
     bucket: int
     ordinal: int
-    nprobe: int
+    hot: bool
+    visits: tuple[int, ...]
     files: dict[str, str]
 
 
@@ -153,26 +154,29 @@ class SnapshotStore:
 
     def _write(self, segment: SealedSegment | tuple[HotSegment, Block]) -> Entry:
         if isinstance(segment, SealedSegment):
-            nprobe = segment.ann.nprobe if segment.ann else 0
-            return self._entry(segment.folder.name, segment.bucket, segment.ordinal, nprobe)
+            visits = segment.ann.visits if segment.ann else ()
+            return self._entry(segment, segment.folder.name, visits)
         hot, block = segment
         name = f"hot-{hot.ordinal:08d}-{len(block):08d}"
         if name not in self._entries:
             write_hot(self.folder / name, block)
-        return self._entry(name, hot.bucket, hot.ordinal, -1)
+        return self._entry(hot, name, ())
 
-    def _entry(self, name: str, bucket: int, ordinal: int, nprobe: int) -> Entry:
+    def _entry(
+        self, segment: SealedSegment | HotSegment, name: str, visits: tuple[int, ...]
+    ) -> Entry:
         known = self._entries.get(name)
         files = known.files if known else checksums(self.folder / name)
-        return Entry(name, bucket, ordinal, nprobe, files)
+        hot = isinstance(segment, HotSegment)
+        return Entry(name, segment.bucket, segment.ordinal, hot, visits, files)
 
     def _read(self, entry: Entry, dimension: int) -> HotSegment | SealedSegment:
         folder = self.folder / entry.folder
         if checksums(folder) != entry.files:
             raise CorruptSnapshotError(f"{entry.folder} is not what was written")
-        if entry.nprobe < 0:
+        if entry.hot:
             return read_hot(folder, entry.bucket, entry.ordinal, dimension)
-        return read_sealed(folder, entry.bucket, entry.ordinal, entry.nprobe)
+        return read_sealed(folder, entry.bucket, entry.ordinal, tuple(entry.visits))
 
     def _remove_unlisted(self) -> None:
         """Remove what a crash left between two manifests."""

@@ -44,12 +44,18 @@ def sizes(*lengths: int, bucket: int = 0) -> list[SealedSegment]:
         (sizes(16, 16, 16), [0, 1, 2]),
         # The oldest first, and no more than are needed.
         (sizes(16, 16, 16, 16), [0, 1, 2]),
-        (sizes(48, 16, 16, 48), []),
-        (sizes(48, 48, 16, 48), [0, 1, 3]),
         # A few rows fewer are of the same size.
         (sizes(16, 13, 15), [0, 1, 2]),
-        # 3 × 60 would be over the largest.
-        (sizes(60, 60, 60), []),
+        # The oldest takes in all newer ones that hold half as much, however small they are.
+        (sizes(48, 16), []),
+        (sizes(48, 16, 8), [0, 1, 2]),
+        (sizes(48, 16, 16, 48), [0, 1, 2, 3]),
+        # What is not due there may be alike.
+        (sizes(96, 14, 14, 14), [1, 2, 3]),
+        # Over the largest the oldest is complete, and the next one grows.
+        (sizes(100, 60, 16, 16), [1, 2, 3]),
+        (sizes(100, 60, 16), []),
+        (sizes(60, 60, 60), [1, 2]),
         (sizes(16, 16) + sizes(16, bucket=1), []),
     ],
 )
@@ -72,10 +78,11 @@ def test_rows_stay_in_order_of_seq_with_their_vectors() -> None:
 def test_an_index_merges_as_it_grows(tmp_path: Path) -> None:
     index = segmented(tmp_path, RULES["merged"])
     fill_index(index, SEQS)
-    # 80 rows a bucket: three of 16 became one of 48 with an inverted file, two are left.
-    assert index.stats().segments == 15
-    merged = sorted(tmp_path.glob("merged-*"))
-    assert [(path / ANN).exists() for path in merged] == [True] * 5
+    # 80 rows a bucket: three of 16 became one with an inverted file, which took in two more.
+    assert index.stats().segments == 5
+    for rows in (48, 80):
+        merged = list(tmp_path.glob(f"merged-*-{rows:08d}"))
+        assert [(path / ANN).exists() for path in merged] == [True] * 5
 
 
 def test_days_that_are_over_do_not_stay_hot(tmp_path: Path) -> None:

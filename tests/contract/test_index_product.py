@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.index.ann import train
-from simsvc.index.block import highest
+from simsvc.index.block import Block, highest
 from simsvc.index.files import read_sealed, write_sealed
 from simsvc.index.parallel import all_of
 from simsvc.index.sealed import SealedSegment
@@ -89,7 +89,7 @@ def test_an_accounts_prompts_are_all_found(segment: SealedSegment) -> None:
 
 def test_it_is_the_same_when_read_again(segment: SealedSegment) -> None:
     assert segment.ann is not None
-    again = read_sealed(segment.folder, 0, 1, segment.ann.nprobe)
+    again = read_sealed(segment.folder, 0, 1, segment.ann.visits)
     queries = embeddings(20, seed=5)
     one, other = segment.nearest(queries, 32), again.nearest(queries, 32)
     np.testing.assert_array_equal(one.scores, other.scores)
@@ -163,3 +163,31 @@ def test_the_highest_scores(width: int, k: int, kinds: int) -> None:
     expected = -np.sort(-scores, axis=1)[:, :k]
     np.testing.assert_array_equal(np.take_along_axis(scores, places, axis=1), expected)
     assert all(len(set(row)) == len(row) for row in places.tolist())
+
+
+def test_of_a_small_share_fewer_lists_are_visited(segment: SealedSegment) -> None:
+    assert segment.ann is not None
+    visits = segment.ann.visits
+    assert sorted(visits) == list(visits)
+    assert 1 <= visits[0] < visits[-1] <= segment.ann.index.nlist
+    queries = embeddings(50, seed=8)
+    exact = Block(segment.rows, segment.vectors_at(np.arange(COUNT))).nearest(queries, 10)
+    found = [segment.ann.search(queries, 64, share)[1] for share in (0.05, 1.0, 1.5)]
+    near = [
+        np.mean([np.isin(e["seq"], i + 1).mean() for e, i in zip(exact.rows, ids, strict=True)])
+        for ids in found
+    ]
+    # Of ten neighbours a part of that size would hold one.
+    assert near[0] < near[1] == near[2]
+    assert near[1] > RECALL - 0.05
+    first = [np.isin(e["seq"][0], i + 1) for e, i in zip(exact.rows, found[0], strict=True)]
+    assert np.mean(first) > RECALL - 0.1
+
+
+def test_lists_are_chosen_as_faiss_would(segment: SealedSegment) -> None:
+    assert segment.ann is not None
+    queries = embeddings(20, seed=9)
+    index = segment.ann.index
+    asked = faiss.SearchParametersIVF(nprobe=segment.ann.visits[-1])  # type: ignore[call-arg]
+    scores, _ = index.search(queries, 40, params=asked)
+    np.testing.assert_allclose(segment.ann.search(queries, 40)[0], scores, atol=1e-5)
