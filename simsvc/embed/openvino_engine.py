@@ -25,8 +25,9 @@ from simsvc.ports.embedder import ModelInfo
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32]
-# Short rows keep attention cheap; whatever is longer goes into rows of a whole window.
-_ROW = 128
+# Short rows keep attention cheap, and each size is a compiled model of its own, of 40 MB and more;
+# what is longer goes into rows of a whole window.
+_ROW = 256
 # A single row is cut to its length, rounded up: a shape that is new has to be compiled.
 _STEP = 16
 _PADDING = -1

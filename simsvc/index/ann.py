@@ -25,7 +25,8 @@ from simsvc.ports.index import Vectors
 
 Half = npt.NDArray[np.float16]
 Ids = npt.NDArray[np.int64]
-_SAMPLE = 300
+# Queries that recall is measured with, at the least, and rows for each in a large segment.
+_SAMPLE, _ROWS_A_SAMPLE = 300, 512
 _SAMPLE_K = 10
 # Neighbours of the ten nearest that a segment may hold: each has its own number of lists.
 _RANKS = (1, 2, 3, 5, 7, _SAMPLE_K)
@@ -84,8 +85,8 @@ def train(vectors: Vectors | Half, recall: float) -> Ann:
     show, these with all lists.
     """
     count, dimension = vectors.shape
-    step = max(1, count // _SAMPLE)
-    sample = np.arange(0, count, step)[:_SAMPLE]
+    wanted = max(_SAMPLE, count // _ROWS_A_SAMPLE)
+    sample = np.arange(0, count, max(1, count // wanted))[:wanted]
     true = _true_scores(_wide(vectors[sample]), vectors)
     halves = dimension % 2 == 0 and count >= _LEAST_FOR_PRODUCT and recall < 1
     for codes in (f"PQ{dimension // 2}x4fs", "SQ8") if halves else ("SQ8",):
