@@ -17,6 +17,7 @@ from simsvc.index.ann import Half, train
 from simsvc.index.block import Block, best_of
 from simsvc.index.files import write_sealed
 from simsvc.index.hot import HotSegment
+from simsvc.index.memory import give_back
 from simsvc.index.merging import due, together
 from simsvc.index.parallel import all_of
 from simsvc.index.sealed import SealedSegment, best_candidates
@@ -224,6 +225,10 @@ class SegmentedIndex:
     def _seal_now(self, hot: HotSegment) -> None:
         block = hot.block
         self._write([hot], f"sealed-{hot.ordinal:08d}", hot, block.rows, block.vectors)
+        self._merge()
+        give_back()
+
+    def _merge(self) -> None:
         rule = self._rule
         while group := due(self._segments, rule.size, rule.fanout, rule.largest):
             first, last = group[0], group[-1]
