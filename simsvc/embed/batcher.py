@@ -58,6 +58,7 @@ class Batcher:
         self._cache = cache
         self._queue: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._in_flight: dict[bytes, _Job] = {}
+        self._begun: dict[bytes, _Job] = {}
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -105,10 +106,12 @@ class Batcher:
         """See `Embedder.begin`."""
         if self._in_flight or self._stopping or self._failed.is_set():
             return
-        for text in dict.fromkeys(texts):
+        # What nobody has come for until now was known to the record.
+        self._begun.clear()
+        for text in texts:
             key = self._cache.key(text)
-            if self._cache.get(key) is None:
-                job = self._enqueue(key, text, priority)
+            if key not in self._cache and key not in self._begun:
+                job = self._begun[key] = self._enqueue(key, text, priority)
                 if job.done is not None:
                     # Perhaps nobody comes for it.
                     job.done.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -120,10 +123,12 @@ class Batcher:
 
     async def _one(self, text: str, priority: Priority) -> Embedding:
         key = self._cache.key(text)
-        cached = self._cache.get(key)
+        begun = self._begun.pop(key, None)
+        # The first to ask for what was begun repeats nothing, and is no hit of the cache.
+        cached = None if begun else self._cache.get(key)
         if cached is not None:
             return cached
-        job = self._in_flight.get(key)
+        job = begun or self._in_flight.get(key)
         if job is None or job.waiting == 0 or (priority < job.priority and not job.taken):
             # A more urgent caller does not wait for a batch job's turn.
             job = self._enqueue(key, text, priority)

@@ -27,6 +27,10 @@ class EmbeddingCache:
         """Return what stands for a text."""
         return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
+    def __contains__(self, key: bytes) -> bool:
+        """Return whether the embedding of a text is there, without counting that as its use."""
+        return key in self._entries
+
     def get(self, key: bytes) -> Embedding | None:
         """Return the embedding of a text, if it is still there."""
         found = self._entries.get(key)

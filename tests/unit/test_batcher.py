@@ -191,6 +191,9 @@ async def test_an_idle_model_begins_before_it_is_asked(
     batcher.begin(["it is busy"], Priority.INGEST)
     engine.go.set()
     await asked
+    assert batcher.cache.hits == 0
+    await batcher.embed(["early"], Priority.INGEST)
+    assert batcher.cache.hits == 1
     # What nobody comes for is done, too, and kept.
     batcher.begin(["early", "for nobody"], Priority.INGEST)
     await batcher.embed(["next"], Priority.INGEST)
@@ -205,3 +208,14 @@ async def test_what_was_begun_fails_quietly(batcher: Batcher, engine: ScriptedEn
         await batcher.watch()
     batcher.begin(["more"], Priority.INGEST)
     assert batcher.depth == 0
+
+
+async def test_what_was_begun_and_is_done_is_no_repeat(
+    batcher: Batcher, engine: ScriptedEngine
+) -> None:
+    batcher.begin(["early"], Priority.INGEST)
+    await batcher.embed(["later"], Priority.INGEST)
+    [made] = await batcher.embed(["early"], Priority.INGEST)
+    np.testing.assert_array_equal(made.vector, fake_vector("early"))
+    assert batcher.cache.hits == 0
+    assert list(chain(*engine.rounds)) == ["early", "later"]
