@@ -2,8 +2,8 @@
 
 As in a log-structured merge tree with lazy levelling (Dayan & Idreos 2018, "Dostoevsky", SIGMOD;
 O'Neil et al. 1996, Acta Informatica 33, 351–385): small segments wait until there are `fanout` of a
-size and become one of the next; the oldest and largest takes in all newer ones as soon as they hold
-half as many rows. Nearly all rows are then in one segment, with an inverted file trained on all of
+size and become one of the next; the largest takes in all others as soon as they hold half as many
+rows. Nearly all rows are then in one segment, with an inverted file trained on all of
 it, and a vector is written again about six times, in the background.
 """
 
@@ -19,8 +19,8 @@ from simsvc.index.ann import Half
 from simsvc.index.sealed import SealedSegment
 from simsvc.ports.index import Rows
 
-# Rows that newer segments must hold, of the oldest's, for it to take them in.
-_NEWER = 0.5
+# Rows that the others must hold, of the largest's, for it to take them in.
+_REST = 0.5
 
 
 def due(segments: Iterable[object], size: int, fanout: int, largest: int) -> list[SealedSegment]:
@@ -43,15 +43,15 @@ def due(segments: Iterable[object], size: int, fanout: int, largest: int) -> lis
 
 
 def _taken_in(held: Sequence[SealedSegment], least: int, largest: int) -> list[SealedSegment]:
-    """Return the oldest that may still grow and all newer ones, if these hold enough rows."""
-    for place, oldest in enumerate(held):
-        newer = sum(map(len, held[place + 1 :]))
-        grown = len(oldest) + newer
-        if len(oldest) < least:
-            return []
-        if max(grown, (1 + _NEWER) * len(oldest)) <= largest:
-            return list(held[place:]) if newer >= _NEWER * len(oldest) else []
-    return []
+    """Return those that may still grow, if the rest of them holds enough rows for the largest."""
+    chosen: list[SealedSegment] = []
+    rows = 0
+    for segment in held:
+        if (1 + _REST) * len(segment) <= largest and rows + len(segment) <= largest:
+            chosen.append(segment)
+            rows += len(segment)
+    base = max(map(len, chosen), default=0)
+    return chosen if base >= least and rows - base >= _REST * base else []
 
 
 def _alike(

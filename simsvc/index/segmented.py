@@ -37,7 +37,7 @@ class SegmentRule:
     """`bucket`: µs of traffic time in one segment. `size`: rows at which a segment is sealed.
 
     `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
-    `fanout` sealed segments of like size are merged into one of `largest` rows at the most. `hot`:
+    `fanout` and `largest`: see `merging.due`. `hot`:
     rows that are searched exactly at the most; the buckets written to longest ago are sealed.
     `threads` share the queries of a batch, one of them the caller's.
     """

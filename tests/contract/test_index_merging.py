@@ -46,16 +46,19 @@ def sizes(*lengths: int, bucket: int = 0) -> list[SealedSegment]:
         (sizes(16, 16, 16, 16), [0, 1, 2]),
         # A few rows fewer are of the same size.
         (sizes(16, 13, 15), [0, 1, 2]),
-        # The oldest takes in all newer ones that hold half as much, however small they are.
+        # The largest takes in all others once they hold half as much, however small they are.
         (sizes(48, 16), []),
         (sizes(48, 16, 8), [0, 1, 2]),
         (sizes(48, 16, 16, 48), [0, 1, 2, 3]),
+        # A day may begin with a few rows: they keep nothing from growing.
+        (sizes(3, 48, 16), []),
+        (sizes(3, 48, 16, 8), [0, 1, 2, 3]),
         # What is not due there may be alike.
         (sizes(96, 14, 14, 14), [1, 2, 3]),
-        # Over the largest the oldest is complete, and the next one grows.
+        # What would grow over the limit is complete, and the next one grows.
         (sizes(100, 60, 16, 16), [1, 2, 3]),
         (sizes(100, 60, 16), []),
-        (sizes(60, 60, 60), [1, 2]),
+        (sizes(60, 60, 60), [0, 1]),
         (sizes(16, 16) + sizes(16, bucket=1), []),
     ],
 )

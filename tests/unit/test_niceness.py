@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from simsvc.niceness import BACKGROUND, BATCH, COMPUTE, yield_to_others
+from simsvc.niceness import BACKGROUND, COMPUTE, yield_to_others
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only on Linux has a thread a niceness of its own"
@@ -28,7 +28,3 @@ def test_a_thread_yields_and_takes_nothing_back() -> None:
         thread.submit(yield_to_others, COMPUTE).result()
         assert thread.submit(held).result() == max(before, BACKGROUND)
     assert held() == before
-
-
-def test_answers_go_before_the_model_and_that_before_the_rest() -> None:
-    assert 0 < COMPUTE < BACKGROUND < BATCH
