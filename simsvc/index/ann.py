@@ -25,6 +25,7 @@ from simsvc.ports.index import Vectors
 
 Half = npt.NDArray[np.float16]
 Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 # Queries that recall is measured with, at the least, and rows for each in a large segment.
 _SAMPLE, _ROWS_A_SAMPLE = 300, 512
 _SAMPLE_K = 10
@@ -56,13 +57,16 @@ class Ann:
     index: Any
     visits: tuple[int, ...]
 
-    def search(self, queries: Vectors, count: int, share: float = 1.0) -> tuple[Vectors, Ids]:
+    def search(
+        self, queries: Vectors, count: int, share: float = 1.0, living: Mask | None = None
+    ) -> tuple[Vectors, Ids]:
         """Return the best by their codes: scores and positions (n, count), −1 for none.
 
-        `share` is the segment's part of all rows that are searched.
+        `share` is the segment's part of all rows that are searched; only rows that `living` (n,)
+        names are found.
         """
         rank = next(i for i, held in enumerate(_RANKS) if held >= min(share, 1.0) * _SAMPLE_K)
-        return _search(self.index, queries, count, self.visits[rank])
+        return _search(self.index, queries, count, self.visits[rank], living)
 
     def visited(self, query: Vectors) -> Ids:
         """Return the positions of all rows in the lists that a search of (d,) visits, ascending."""
@@ -116,19 +120,28 @@ def _filled(vectors: Vectors | Half, codes: str) -> Any:
     return index
 
 
-def _search(index: Any, queries: Vectors, count: int, visits: int) -> tuple[Vectors, Ids]:
+def _search(
+    index: Any, queries: Vectors, count: int, visits: int, living: Mask | None = None
+) -> tuple[Vectors, Ids]:
     """Return the best of each query (n, d) by their codes: scores and positions (n, count)."""
     queries = np.ascontiguousarray(queries, np.float32)
     lists, nearness = _nearest_lists(index, queries, visits)
     scores = np.empty((len(queries), count), np.float32)
     ids = np.empty((len(queries), count), np.int64)
     # Passed along, so that threads do not share state; FAISS's own wrapper takes no parameters.
-    parameters = faiss.SearchParametersIVF(nprobe=lists.shape[1])  # type: ignore[call-arg]
+    parameters = faiss.SearchParametersIVF(  # type: ignore[call-arg]
+        nprobe=lists.shape[1], sel=None if living is None else _selector(living)
+    )
     arrays = [faiss.swig_ptr(array) for array in (lists, nearness, scores, ids)]
     index.search_preassigned_c(
         len(queries), faiss.swig_ptr(queries), count, *arrays, False, parameters
     )
     return scores, ids
+
+
+def _selector(living: Mask) -> Any:
+    bits: Any = np.packbits(living, bitorder="little")
+    return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg]
 
 
 def _nearest_lists(index: Any, queries: Vectors, visits: int) -> tuple[Ids, Vectors]:

@@ -21,7 +21,7 @@ ROWS, VECTORS, ANN = "rows.npy", "vectors.npy", "ann.faiss"
 
 
 def write_sealed(
-    folder: Path, bucket: int, ordinal: int, rows: Rows, vectors: Vectors | Half, ann: Ann | None
+    folder: Path, ordinal: int, rows: Rows, vectors: Vectors | Half, ann: Ann | None
 ) -> SealedSegment:
     """Write a sealed segment into a folder, and return it with its vectors memory-mapped."""
 
@@ -32,15 +32,19 @@ def write_sealed(
             _sync(temporary / ANN)
 
     _write_folder(folder, fill)
-    half = np.load(folder / VECTORS, mmap_mode="r")
-    return SealedSegment(bucket, ordinal, rows.copy(), half, ann, folder)
+    return _sealed(folder, ordinal, rows.copy(), ann)
 
 
-def read_sealed(folder: Path, bucket: int, ordinal: int, visits: tuple[int, ...]) -> SealedSegment:
+def read_sealed(folder: Path, ordinal: int, visits: tuple[int, ...]) -> SealedSegment:
     """Read a sealed segment; `visits` (see `Ann`) is empty if it has no inverted file."""
     ann = Ann(faiss.read_index(str(folder / ANN)), visits) if visits else None
+    return _sealed(folder, ordinal, np.load(folder / ROWS), ann)
+
+
+def _sealed(folder: Path, ordinal: int, rows: Rows, ann: Ann | None) -> SealedSegment:
     half = np.load(folder / VECTORS, mmap_mode="r")
-    return SealedSegment(bucket, ordinal, np.load(folder / ROWS), half, ann, folder)
+    times = rows["observed_at"]
+    return SealedSegment(ordinal, rows, half, ann, folder, int(times.min()), int(times.max()))
 
 
 def write_hot(folder: Path, block: Block) -> None:

@@ -47,13 +47,15 @@ class SegmentRows:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found. `checkpoint` is None without a readable manifest.
+    """What was found.
 
+    `checkpoint` and `since` (see `Manifest`) are None without a readable manifest.
     `manifest` says what is wrong with it, "" for nothing. `unknown` are folders that it does not
     name. `rows` has the segments that are whole and not empty.
     """
 
     checkpoint: int | None
+    since: int | None
     manifest: str
     damages: tuple[Damage, ...]
     unknown: tuple[str, ...]
@@ -70,9 +72,9 @@ def inspect(folder: Path, generation_id: str) -> Inspection:
         manifest = read_manifest(folder, generation_id)
     except CorruptSnapshotError as error:
         # Which folders it named is not known: the repair makes all of them anew.
-        return Inspection(None, str(error), (), (), ())
+        return Inspection(None, None, str(error), (), (), ())
     if manifest is None:
-        return Inspection(None, "", (), there, ())
+        return Inspection(None, None, "", (), there, ())
     damages: list[Damage] = []
     rows: list[SegmentRows] = []
     for entry in manifest.entries:
@@ -86,7 +88,8 @@ def inspect(folder: Path, generation_id: str) -> Inspection:
         damages += found
     named = {entry.folder for entry in manifest.entries}
     unknown = tuple(name for name in there if name not in named)
-    return Inspection(manifest.checkpoint, "", tuple(damages), unknown, tuple(rows))
+    checkpoint, since = manifest.checkpoint, manifest.since
+    return Inspection(checkpoint, since, "", tuple(damages), unknown, tuple(rows))
 
 
 def _damages(folder: Path, entry: Entry) -> list[Damage]:

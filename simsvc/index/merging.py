@@ -1,10 +1,14 @@
-"""Sealed segments of a bucket become few, so that a search visits few, whatever there is.
+"""Sealed segments become few, so that a search visits few, however many days there are.
 
 As in a log-structured merge tree with lazy levelling (Dayan & Idreos 2018, "Dostoevsky", SIGMOD;
 O'Neil et al. 1996, Acta Informatica 33, 351–385): small segments wait until there are `fanout` of a
 size and become one of the next; the largest takes in all others as soon as they hold half as many
 rows. Nearly all rows are then in one segment, with an inverted file trained on all of
 it, and a vector is written again about six times, in the background.
+
+Segments are closed at a largest size, roughly in the order of their traffic's time, so that
+retention passes through one or two at a time; each is written again without what is gone, once a
+bucket.
 """
 
 from __future__ import annotations
@@ -24,22 +28,18 @@ _REST = 0.5
 
 
 def due(segments: Iterable[object], size: int, fanout: int, largest: int) -> list[SealedSegment]:
-    """Return segments that are to be merged into one, by ordinal; none if nothing is due.
+    """Return segments that are to become one, by ordinal; none if nothing is due.
 
-    `size` is a new segment's; nothing over `largest` rows is made. A fanout under 2 merges nothing.
+    One alone holds rows that are gone. `size` is a new segment's; nothing over `largest` rows is
+    made. A fanout under 2 merges nothing.
     """
+    held = sorted((s for s in segments if isinstance(s, SealedSegment)), key=lambda s: s.ordinal)
+    for segment in held:
+        if segment.living is not None:
+            return [segment]
     if fanout < 2:
         return []
-    buckets: dict[int, list[SealedSegment]] = defaultdict(list)
-    for segment in segments:
-        if isinstance(segment, SealedSegment) and len(segment):
-            buckets[segment.bucket].append(segment)
-    for _, held in sorted(buckets.items()):
-        held.sort(key=lambda s: s.ordinal)
-        chosen = _taken_in(held, fanout * size, largest) or _alike(held, size, fanout, largest)
-        if chosen:
-            return chosen
-    return []
+    return _taken_in(held, fanout * size, largest) or _alike(held, size, fanout, largest)
 
 
 def _taken_in(held: Sequence[SealedSegment], least: int, largest: int) -> list[SealedSegment]:
@@ -70,9 +70,10 @@ def _alike(
 
 
 def together(segments: Sequence[SealedSegment]) -> tuple[Rows, Half]:
-    """Return the rows (n,) and vectors (n, d) of segments, in ascending order of seq."""
-    rows = np.concatenate([segment.rows for segment in segments])
-    half = np.concatenate([segment.half for segment in segments])
+    """Return the rows (n,) left of segments and their vectors (n, d), in ascending order of seq."""
+    left = [segment.left() for segment in segments]
+    rows = np.concatenate([rows for rows, _ in left])
+    half = np.concatenate([half for _, half in left])
     if (np.diff(rows["seq"]) < 0).any():
         order = np.argsort(rows["seq"], kind="stable")
         rows, half = rows[order], half[order]

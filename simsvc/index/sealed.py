@@ -3,12 +3,15 @@
 A large one has an inverted file (`ann`); its candidates are scored with the fp16 vectors, which lie
 memory-mapped beside it. So a score does not change when a segment is sealed, and pages that were
 cut before still fit. A small one is searched exactly.
+
+A segment may hold traffic of many days. Rows that retention has passed are not found from then on,
+and leave the files when the segment is written again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +20,27 @@ import numpy as np
 import numpy.typing as npt
 
 from simsvc.domain.grouping import Hits
-from simsvc.index.ann import Ann, Half, Ids, reranked
+from simsvc.index.ann import Ann, Half, Ids, Mask, reranked
 from simsvc.index.block import Block, highest, hits_of, mask_of
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class SealedSegment:
-    """Rows (n,), their fp16 vectors (n, d), and an inverted file if there are many."""
+    """Rows (n,), their fp16 vectors (n, d), and an inverted file if there are many.
 
-    bucket: int
+    `first` and `last` are when the earliest and the latest row was observed, in µs. `living` (n,)
+    says which rows retention has left; None for all.
+    """
+
     ordinal: int
     rows: Rows
     half: Half
     ann: Ann | None
     folder: Path
+    first: int
+    last: int
+    living: Mask | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -41,18 +50,31 @@ class SealedSegment:
         """Return what a search works on."""
         return self
 
+    @property
+    def lives(self) -> int:
+        """Return how many rows retention has left."""
+        return len(self) if self.living is None else int(self.living.sum())
+
+    def after(self, time: int) -> SealedSegment:
+        """Return the segment without what was observed before a time (µs)."""
+        if time <= self.first:
+            return self
+        return replace(self, living=self.rows["observed_at"] >= time)
+
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
-        k = min(k, len(self))
         if self.ann is None:
-            return self._as_block().nearest(queries, k)
+            block = self._as_block()
+            return block.nearest(queries, min(k, len(block)))
+        k = min(k, len(self))
         return best_candidates([self.candidates(queries, k)], queries, k)
 
     def candidates(self, queries: Vectors, k: int, share: float = 1.0) -> Candidates:
         """Return what the k nearest (n, k) are chosen from; it holds a share of all rows."""
         if self.ann is None:
             raise ValueError("only a segment with an inverted file has candidates")
-        scores, ids = self.ann.search(queries, min(reranked(k), len(self)), share)
+        count = min(reranked(k), len(self))
+        scores, ids = self.ann.search(queries, count, share, self.living)
         return Candidates(self, scores, ids)
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
@@ -64,6 +86,8 @@ class SealedSegment:
         else:
             ids = self.ann.visited(query)
             ids = ids[mask_of(self.rows[ids], where)]
+        if self.living is not None:
+            ids = ids[self.living[ids]]
         scores = self.vectors_at(ids) @ query
         passing = scores >= threshold
         return hits_of(self.rows[ids[passing]], scores[passing])
@@ -72,8 +96,15 @@ class SealedSegment:
         """Return the vectors of some rows."""
         return widened(self.half[positions])
 
+    def left(self) -> tuple[Rows, Half]:
+        """Return the rows (n,) that retention has left, and their vectors (n, d)."""
+        if self.living is None:
+            return self.rows, self.half
+        return self.rows[self.living], self.half[self.living]
+
     def _as_block(self) -> Block:
-        return Block(self.rows, widened(self.half))
+        rows, half = self.left()
+        return Block(rows, widened(half))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
-"""The index of the service: segments by time bucket, one hot per bucket, the rest sealed."""
+"""The index of the service: a hot segment for each time bucket, and sealed ones of any time.
+
+Retention goes by buckets. What it has passed is not found from then on; a sealed segment that holds
+some of it is written again without, in the background, and its files go with the next snapshot.
+"""
 
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -21,10 +24,10 @@ from simsvc.index.memory import give_back
 from simsvc.index.merging import due, together
 from simsvc.index.parallel import all_of
 from simsvc.index.sealed import SealedSegment, best_candidates
+from simsvc.index.segments import Segment, Segments
 from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
 
-Segment = HotSegment | SealedSegment
 # Traffic may come from many buckets in turn: a replay, or clocks that differ.
 _MAX_OPEN = 64
 # Fewer queries are answered before another thread has woken.
@@ -34,7 +37,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class SegmentRule:
-    """`bucket`: µs of traffic time in one segment. `size`: rows at which a segment is sealed.
+    """`bucket`: µs of traffic time that retention drops at once. `size`: rows of a sealed segment.
 
     `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
     `fanout` and `largest`: see `merging.due`. `hot`:
@@ -71,8 +74,7 @@ class SegmentedIndex:
         self._rule = rule
         self._store = store
         self._sealer = sealer
-        self._lock = threading.Lock()
-        self._segments: tuple[Segment, ...] = ()
+        self._segments = Segments(rule.bucket)
         self._last_seq = 0
         self._next_ordinal = 1
         self._open: dict[int, HotSegment] = {}
@@ -95,15 +97,16 @@ class SegmentedIndex:
         except CorruptSnapshotError as error:
             self._store.discard()
             return str(error)
-        self._segments = snapshot.segments
+        self._segments.restore(snapshot.segments, snapshot.since)
         self._last_seq = snapshot.checkpoint
-        self._next_ordinal = 1 + max((s.ordinal for s in self._segments), default=0)
-        hot = [s for s in self._segments if isinstance(s, HotSegment)]
+        self._next_ordinal = 1 + max((s.ordinal for s in self._segments.all), default=0)
+        hot = [s for s in self._segments.all if isinstance(s, HotSegment)]
         self._open = {s.bucket: s for s in hot if len(s.block) < self._rule.size}
         for segment in hot:
             # The snapshot came while it waited for its sealing.
             if self._open.get(segment.bucket) is not segment:
                 self._seal(segment)
+        self._tidy()
         return ""
 
     def discard_snapshot(self) -> None:
@@ -123,7 +126,7 @@ class SegmentedIndex:
 
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
-        parts = [p for s in self._segments if len(p := s.part)]
+        parts = [p for s in self._segments.all if len(p := s.part)]
         threads = max(1, min(self._rule.threads, len(queries) // _LEAST_QUERIES))
         shares = np.array_split(queries, threads)
         found = all_of([partial(_nearest_in, parts, q, k) for q in shares], self._helpers)
@@ -133,48 +136,48 @@ class SegmentedIndex:
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`. Of sealed segments, as many as their recall finds."""
-        parts = [
-            s.part.over(query, threshold, where)
-            for s in self._segments
-            if self._may_match(s, where)
-        ]
+        parts = [s.part.over(query, threshold, where) for s in self._segments.matching(where)]
         return np.concatenate([np.empty(0, HIT_DTYPE), *parts])
 
     def vectors(self, seqs: Sequence[int]) -> Vectors:
         """See `VectorIndex.vectors`."""
         wanted = np.asarray(seqs, dtype=np.int64)
         found = np.zeros((len(wanted), self._dimension), np.float32)
-        for segment in self._segments:
+        for segment in self._segments.all:
             part = segment.part
             if not len(part):
                 continue
             at = np.searchsorted(part.rows["seq"], wanted).clip(max=len(part) - 1)
             hit = part.rows["seq"][at] == wanted
+            if isinstance(part, SealedSegment) and part.living is not None:
+                hit &= part.living[at]
             if hit.any():
                 found[hit] = part.vectors_at(at[hit])
         return found
 
     def drop_before(self, time: int) -> int:
         """See `VectorIndex.drop_before`."""
-        old = [s for s in self._segments if (s.bucket + 1) * self._rule.bucket <= time]
-        self._replace(old, None)
-        for segment in old:
+        before = self.stats().prompts
+        for segment in self._segments.drop_before(time):
             if isinstance(segment, SealedSegment):
                 self._store.drop(segment.folder)
             elif self._open.get(segment.bucket) is segment:
                 del self._open[segment.bucket]
-        return sum(len(s.part) for s in old)
+        self._tidy()
+        return before - self.stats().prompts
 
     def stats(self) -> IndexStats:
         """See `VectorIndex.stats`."""
-        segments = self._segments
-        return IndexStats(sum(len(s.part) for s in segments), len(segments), self._last_seq)
+        segments = self._segments.all
+        prompts = sum(s.lives if isinstance(s, SealedSegment) else len(s.part) for s in segments)
+        return IndexStats(prompts, len(segments), self._last_seq)
 
     def capture(self) -> Callable[[], int]:
         """See `Snapshots.capture`."""
         view = SnapshotView(
             self._last_seq,
-            tuple(s if isinstance(s, SealedSegment) else (s, s.block) for s in self._segments),
+            self._segments.since,
+            tuple(s if isinstance(s, SealedSegment) else (s, s.block) for s in self._segments.all),
         )
         return lambda: self._store.write(view)
 
@@ -182,12 +185,6 @@ class SegmentedIndex:
         """Wait for sealings under way; raise what went wrong in one."""
         while self._sealing:
             self._sealing.pop().result()
-
-    def _may_match(self, segment: Segment, where: IndexFilter) -> bool:
-        start = segment.bucket * self._rule.bucket
-        before = where.end is not None and start >= where.end
-        after = where.start is not None and start + self._rule.bucket <= where.start
-        return not before and not after and len(segment.part) > 0
 
     def _add_to(self, bucket: int, rows: Rows, vectors: Vectors) -> None:
         while len(rows):
@@ -202,8 +199,7 @@ class SegmentedIndex:
     def _new_hot(self, bucket: int) -> HotSegment:
         hot = HotSegment(bucket, self._next_ordinal, self._dimension)
         self._next_ordinal += 1
-        with self._lock:
-            self._segments = (*self._segments, hot)
+        self._segments.put(hot)
         return hot
 
     def _seal_old(self) -> None:
@@ -219,51 +215,49 @@ class SegmentedIndex:
         """Take a segment out of the way of adds and seal it in the background."""
         if self._open.get(hot.bucket) is hot:
             del self._open[hot.bucket]
+        self._later(partial(self._seal_now, hot))
+
+    def _tidy(self) -> None:
+        """Write what holds rows that retention has passed again without them, in the background."""
+        if self._segments.passed_by:
+            self._later(self._merge)
+
+    def _later(self, work: Callable[[], None]) -> None:
         self._sealing = [f for f in self._sealing if not f.done() or f.exception()]
-        self._sealing.append(self._sealer.submit(self._seal_now, hot))
+        self._sealing.append(self._sealer.submit(work))
 
     def _seal_now(self, hot: HotSegment) -> None:
         block = hot.block
-        self._write([hot], f"sealed-{hot.ordinal:08d}", hot, block.rows, block.vectors)
+        self._write([hot], f"sealed-{hot.ordinal:08d}", block.rows, block.vectors)
         self._merge()
-        give_back()
 
     def _merge(self) -> None:
         rule = self._rule
-        while group := due(self._segments, rule.size, rule.fanout, rule.largest):
-            first, last = group[0], group[-1]
-            name = f"merged-{first.ordinal:08d}-{last.ordinal:08d}-{sum(map(len, group)):08d}"
-            if not self._write(group, name, first, *together(group)):
-                return
+        while group := due(self._segments.all, rule.size, rule.fanout, rule.largest):
+            rows, half = together(group)
+            name = f"merged-{group[0].ordinal:08d}-{group[-1].ordinal:08d}-{len(rows):08d}"
+            if not self._write(group, name, rows, half):
+                break
             for segment in group:
                 self._store.drop(segment.folder)
+        give_back()
 
     def _write(
-        self, old: Sequence[Segment], name: str, first: Segment, rows: Rows, vectors: Vectors | Half
+        self, old: Sequence[Segment], name: str, rows: Rows, vectors: Vectors | Half
     ) -> bool:
         """Make one sealed segment of what some segments hold; False if they stay as they are."""
         ann = train(vectors, self._rule.recall) if len(rows) >= self._rule.ann_from else None
         folder = self._store.folder / name
         try:
-            sealed = write_sealed(folder, first.bucket, first.ordinal, rows, vectors, ann)
+            sealed = write_sealed(folder, old[0].ordinal, rows, vectors, ann)
         except OSError as error:
             # They stay, found by every search; the next start tries again.
-            _log.error("sealing_failed", segment=first.ordinal, reason=str(error))
+            _log.error("sealing_failed", segment=old[0].ordinal, reason=str(error))
             return False
-        if not self._replace(old, sealed):
+        if not self._segments.replace(old, sealed):
             self._store.drop(folder)
             return False
         return True
-
-    def _replace(self, old: Sequence[Segment], new: Segment | None) -> bool:
-        """Swap segments; False if the old ones were gone already."""
-        gone = {id(s) for s in old}
-        with self._lock:
-            kept = tuple(s for s in self._segments if id(s) not in gone)
-            # A segment that retention dropped while it was sealed stays away.
-            was_there = len(kept) < len(self._segments)
-            self._segments = (*kept, new) if new is not None and was_there else kept
-            return was_there
 
 
 def _nearest_in(parts: Sequence[Block | SealedSegment], queries: Vectors, k: int) -> Neighbours:

@@ -16,7 +16,7 @@ from simsvc.index.hot import HotSegment
 from simsvc.index.sealed import SealedSegment
 
 MANIFEST = "manifest.json"
-_VERSION = 2
+_VERSION = 3
 
 
 class CorruptSnapshotError(Exception):
@@ -36,21 +36,27 @@ def _sha256_of(manifest: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A segment in the manifest. `visits` (see `Ann`) is empty without an inverted file."""
+    """A segment in the manifest. `visits` (see `Ann`) is empty without an inverted file.
+
+    `bucket` is a hot segment's; None for a sealed one, which may hold traffic of several.
+    """
 
     folder: str
-    bucket: int
+    bucket: int | None
     ordinal: int
-    hot: bool
     visits: tuple[int, ...]
     files: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a manifest says: the seq up to which its snapshot goes, and the segments."""
+    """What a manifest says: the seq up to which its snapshot goes, and the segments.
+
+    Rows that were observed before `since` (µs) are not found, whatever segment has them still.
+    """
 
     checkpoint: int
+    since: int
     entries: tuple[Entry, ...]
 
 
@@ -67,7 +73,7 @@ def read_manifest(folder: Path, generation_id: str) -> Manifest | None:
         if manifest.pop("sha256") != _sha256_of(manifest):
             raise CorruptSnapshotError("the manifest is not what was written")
         entries = tuple(Entry(**entry) for entry in manifest["segments"])
-        return Manifest(int(manifest["checkpoint"]), entries)
+        return Manifest(int(manifest["checkpoint"]), int(manifest["since"]), entries)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -79,6 +85,7 @@ class SnapshotView:
     """The index at one moment: sealed segments, and hot ones with the block they had."""
 
     checkpoint: int
+    since: int
     segments: tuple[SealedSegment | tuple[HotSegment, Block], ...]
 
 
@@ -87,6 +94,7 @@ class Loaded:
     """What a start begins with."""
 
     checkpoint: int
+    since: int
     segments: tuple[HotSegment | SealedSegment, ...]
 
 
@@ -110,7 +118,7 @@ class SnapshotStore:
         manifest = read_manifest(self.folder, self._generation_id)
         if manifest is None:
             self._remove_unlisted()
-            return Loaded(0, ())
+            return Loaded(0, 0, ())
         try:
             segments = tuple(self._read(entry, dimension) for entry in manifest.entries)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
@@ -118,7 +126,7 @@ class SnapshotStore:
         self._entries = {entry.folder: entry for entry in manifest.entries}
         self.checkpoint = manifest.checkpoint
         self._remove_unlisted()
-        return Loaded(self.checkpoint, segments)
+        return Loaded(self.checkpoint, manifest.since, segments)
 
     def discard(self) -> None:
         """Remove all that is there."""
@@ -135,6 +143,7 @@ class SnapshotStore:
                 "version": _VERSION,
                 "generation": self._generation_id,
                 "checkpoint": view.checkpoint,
+                "since": view.since,
                 "segments": [asdict(entry) for entry in entries],
             }
             manifest["sha256"] = _sha256_of(manifest)
@@ -167,16 +176,16 @@ class SnapshotStore:
     ) -> Entry:
         known = self._entries.get(name)
         files = known.files if known else checksums(self.folder / name)
-        hot = isinstance(segment, HotSegment)
-        return Entry(name, segment.bucket, segment.ordinal, hot, visits, files)
+        bucket = segment.bucket if isinstance(segment, HotSegment) else None
+        return Entry(name, bucket, segment.ordinal, visits, files)
 
     def _read(self, entry: Entry, dimension: int) -> HotSegment | SealedSegment:
         folder = self.folder / entry.folder
         if checksums(folder) != entry.files:
             raise CorruptSnapshotError(f"{entry.folder} is not what was written")
-        if entry.hot:
+        if entry.bucket is not None:
             return read_hot(folder, entry.bucket, entry.ordinal, dimension)
-        return read_sealed(folder, entry.bucket, entry.ordinal, tuple(entry.visits))
+        return read_sealed(folder, entry.ordinal, tuple(entry.visits))
 
     def _remove_unlisted(self) -> None:
         """Remove what a crash left between two manifests."""

@@ -1,4 +1,4 @@
-"""Sealed segments of like size are merged, and nothing is lost on the way, whenever it ends."""
+"""Sealed segments are merged, and nothing is lost on the way, whenever it ends."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ SEQS = range(1, 401)
 QUERIES = vectors_of(range(5_000, 5_010))
 
 
-def sealed(ordinal: int, seqs: list[int], bucket: int = 0) -> SealedSegment:
+def sealed(ordinal: int, seqs: list[int]) -> SealedSegment:
     rows = np.zeros(len(seqs), ROW_DTYPE)
     rows["seq"] = seqs
     half = vectors_of(seqs).astype(np.float16)
-    return SealedSegment(bucket, ordinal, rows, half, None, Path(f"sealed-{ordinal}"))
+    rows["observed_at"] = rows["seq"]
+    first, last = min(seqs), max(seqs)
+    return SealedSegment(ordinal, rows, half, None, Path(f"sealed-{ordinal}"), first, last)
 
 
-def sizes(*lengths: int, bucket: int = 0) -> list[SealedSegment]:
-    return [sealed(i, [0] * n, bucket) for i, n in enumerate(lengths)]
+def sizes(*lengths: int) -> list[SealedSegment]:
+    return [sealed(i, [0] * n) for i, n in enumerate(lengths)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,6 @@ def sizes(*lengths: int, bucket: int = 0) -> list[SealedSegment]:
         (sizes(100, 60, 16, 16), [1, 2, 3]),
         (sizes(100, 60, 16), []),
         (sizes(60, 60, 60), [0, 1]),
-        (sizes(16, 16) + sizes(16, bucket=1), []),
     ],
 )
 def test_what_is_merged(segments: list[SealedSegment], merged: list[int]) -> None:
@@ -81,11 +82,13 @@ def test_rows_stay_in_order_of_seq_with_their_vectors() -> None:
 def test_an_index_merges_as_it_grows(tmp_path: Path) -> None:
     index = segmented(tmp_path, RULES["merged"])
     fill_index(index, SEQS)
-    # 80 rows a bucket: three of 16 became one with an inverted file, which took in two more.
-    assert index.stats().segments == 5
-    for rows in (48, 80):
+    # Of whatever bucket: three of 16 became one with an inverted file, which took in two more, then
+    # three; with another three it would be too large.
+    assert index.stats().segments == 4
+    for rows in (48, 80, 128):
         merged = list(tmp_path.glob(f"merged-*-{rows:08d}"))
-        assert [(path / ANN).exists() for path in merged] == [True] * 5
+        assert [(path / ANN).exists() for path in merged] == [True] * 3
+    assert len(list(tmp_path.glob("merged-*"))) == 9
 
 
 def test_days_that_are_over_do_not_stay_hot(tmp_path: Path) -> None:

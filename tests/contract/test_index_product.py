@@ -47,7 +47,7 @@ def numbered(count: int) -> Rows:
 def segment(tmp_path_factory: pytest.TempPathFactory) -> SealedSegment:
     vectors = embeddings(COUNT)
     folder = tmp_path_factory.mktemp("segment") / "one"
-    return write_sealed(folder, 0, 1, numbered(COUNT), vectors, train(vectors, RECALL))
+    return write_sealed(folder, 1, numbered(COUNT), vectors, train(vectors, RECALL))
 
 
 def recall(found: Rows, exact: Rows) -> float:
@@ -89,7 +89,7 @@ def test_an_accounts_prompts_are_all_found(segment: SealedSegment) -> None:
 
 def test_it_is_the_same_when_read_again(segment: SealedSegment) -> None:
     assert segment.ann is not None
-    again = read_sealed(segment.folder, 0, 1, segment.ann.visits)
+    again = read_sealed(segment.folder, 1, segment.ann.visits)
     queries = embeddings(20, seed=5)
     one, other = segment.nearest(queries, 32), again.nearest(queries, 32)
     np.testing.assert_array_equal(one.scores, other.scores)
