@@ -145,7 +145,7 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
     clock_skew: float = Field(300.0, ge=0, description="How far `observed_at` may be ahead.")
 
     retention: float = Field(90 * _DAY, gt=0, description="How long prompts are kept.")
-    segment_span: float = Field(_DAY, gt=0, description="Traffic time in one index segment.")
+    segment_span: float = Field(_DAY, gt=0, description="Traffic time that expires at once.")
     segment_prompts: int = Field(16_384, ge=16, description="Prompts at which it is sealed.")
     segment_merge: int = Field(
         4, ge=0, description="Sealed segments of like size that are merged into one; 0: none."
