@@ -11,13 +11,15 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from simsvc.index.ann import Ann, Half
+from simsvc.index.ann import Ann
 from simsvc.index.block import Block
 from simsvc.index.hot import HotSegment
+from simsvc.index.inverted import Half, InvertedFile
 from simsvc.index.sealed import SealedSegment
 from simsvc.ports.index import Rows, Vectors
 
-ROWS, VECTORS, ANN = "rows.npy", "vectors.npy", "ann.faiss"
+ROWS, VECTORS = "rows.npy", "vectors.npy"
+ANN, DIRECTIONS = "ann.faiss", "directions.npy"
 
 
 def write_sealed(
@@ -28,8 +30,7 @@ def write_sealed(
     def fill(temporary: Path) -> None:
         _write_block(temporary, rows, vectors)
         if ann is not None:
-            faiss.write_index(ann.index, str(temporary / ANN))
-            _sync(temporary / ANN)
+            _write_inverted(temporary, ann.file)
 
     _write_folder(folder, fill)
     return _sealed(folder, ordinal, rows.copy(), ann)
@@ -37,7 +38,7 @@ def write_sealed(
 
 def read_sealed(folder: Path, ordinal: int, visits: tuple[int, ...]) -> SealedSegment:
     """Read a sealed segment; `visits` (see `Ann`) is empty if it has no inverted file."""
-    ann = Ann(faiss.read_index(str(folder / ANN)), visits) if visits else None
+    ann = Ann(_read_inverted(folder), visits) if visits else None
     return _sealed(folder, ordinal, np.load(folder / ROWS), ann)
 
 
@@ -75,6 +76,20 @@ def replace_file(path: Path, data: bytes) -> None:
     _sync(temporary)
     temporary.replace(path)
     _sync(path.parent)
+
+
+def _write_inverted(folder: Path, file: InvertedFile) -> None:
+    faiss.write_index(file.index, str(folder / ANN))
+    _sync(folder / ANN)
+    if file.directions is not None:
+        np.save(folder / DIRECTIONS, file.directions)
+        _sync(folder / DIRECTIONS)
+
+
+def _read_inverted(folder: Path) -> InvertedFile:
+    path = folder / DIRECTIONS
+    directions = np.load(path) if path.exists() else None
+    return InvertedFile(faiss.read_index(str(folder / ANN)), directions)
 
 
 def _write_block(folder: Path, rows: Rows, vectors: Vectors | Half) -> None:

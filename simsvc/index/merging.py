@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from simsvc.index.ann import Half
+from simsvc.index.inverted import Half
 from simsvc.index.sealed import SealedSegment
 from simsvc.ports.index import Rows
 

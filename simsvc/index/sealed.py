@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simsvc.domain.grouping import Hits
-from simsvc.index.ann import Ann, Half, Ids, Mask, reranked
+from simsvc.index.ann import Ann, reranked
 from simsvc.index.block import Block, highest, hits_of, mask_of
+from simsvc.index.inverted import Half, Ids, Mask
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 
 

@@ -16,10 +16,11 @@ import numpy as np
 import structlog
 
 from simsvc.domain.grouping import HIT_DTYPE, Hits
-from simsvc.index.ann import Half, train
+from simsvc.index.ann import train
 from simsvc.index.block import Block, best_of
 from simsvc.index.files import write_sealed
 from simsvc.index.hot import HotSegment
+from simsvc.index.inverted import Half
 from simsvc.index.memory import give_back
 from simsvc.index.merging import due, together
 from simsvc.index.parallel import all_of

@@ -25,12 +25,11 @@ COUNT, DIMENSION, RECALL = 3000, 64, 0.95
 
 
 def embeddings(count: int, dimension: int = DIMENSION, seed: int = 1) -> Vectors:
-    """Return unit vectors of fp16 values that lie as embeddings do: near few dimensions."""
+    """Return unit vectors of fp16 values that lie as embeddings do, in some directions more."""
     drawn = np.random.default_rng(seed)
-    basis = np.random.default_rng(0).standard_normal((12, dimension))
-    made = drawn.standard_normal((count, 12)) @ basis + 0.4 * drawn.standard_normal(
-        (count, dimension)
-    )
+    directions, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((dimension, dimension)))
+    made = drawn.standard_normal((count, dimension)) / np.sqrt(np.arange(1, dimension + 1))
+    made = made @ directions
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     return made.astype(np.float16).astype(np.float32)
 
@@ -56,7 +55,7 @@ def recall(found: Rows, exact: Rows) -> float:
 
 
 def test_it_finds_what_it_was_tuned_to_with_exact_scores(segment: SealedSegment) -> None:
-    assert isinstance(segment.ann.index, faiss.IndexIVFPQFastScan)  # type: ignore[union-attr]
+    assert isinstance(segment.ann.file.index, faiss.IndexIVFPQFastScan)  # type: ignore[union-attr]
     vectors, queries = embeddings(COUNT), embeddings(200, seed=2)
     found = segment.nearest(queries, 10)
     scores = queries @ vectors.T
@@ -71,8 +70,8 @@ def test_everything_over_a_similarity_is_found_in_the_lists_visited(segment: Sea
     wanted = reached = 0
     for query in queries:
         scores = vectors @ query
-        hits = segment.over(query, 0.8, NO_FILTER)
-        true = set((np.flatnonzero(scores >= 0.8) + 1).tolist())
+        hits = segment.over(query, 0.6, NO_FILTER)
+        true = set((np.flatnonzero(scores >= 0.6) + 1).tolist())
         assert set(hits["seq"].tolist()) <= true
         np.testing.assert_allclose(hits["score"], scores[hits["seq"] - 1], atol=1e-5)
         reached += len(hits)
@@ -104,9 +103,30 @@ def test_more_neighbours_than_rows(segment: SealedSegment) -> None:
     assert len(np.unique(found.rows["seq"][0])) <= COUNT
 
 
+def test_codes_are_of_the_directions_that_embeddings_use(segment: SealedSegment) -> None:
+    assert segment.ann is not None
+    directions = segment.ann.file.directions
+    assert directions is not None
+    kept = directions.shape[1]
+    assert directions.shape[0] == DIMENSION > kept == segment.ann.file.index.d
+    np.testing.assert_allclose(directions.T @ directions, np.eye(kept), atol=1e-5)
+    vectors = embeddings(COUNT)
+    held = np.square(vectors @ directions).sum() / np.square(vectors).sum()
+    less = np.square(vectors @ directions[:, :-8]).sum() / np.square(vectors).sum()
+    assert less < 0.94 <= held + 1e-3
+
+
+def test_vectors_that_use_all_directions_are_coded_as_they_are() -> None:
+    vectors = np.random.default_rng(3).standard_normal((2000, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ann = train(vectors, 0.8)
+    assert isinstance(ann.file.index, faiss.IndexIVFPQFastScan)
+    assert ann.file.directions is None
+
+
 def test_a_dimension_that_cannot_be_halved() -> None:
     ann = train(embeddings(2000, 33), RECALL)
-    assert isinstance(ann.index, faiss.IndexIVFScalarQuantizer)
+    assert isinstance(ann.file.index, faiss.IndexIVFScalarQuantizer)
 
 
 def test_where_product_codes_do_not_tell_the_near_apart_8_bits_do() -> None:
@@ -115,7 +135,7 @@ def test_where_product_codes_do_not_tell_the_near_apart_8_bits_do() -> None:
     vectors = (1.0 + 0.01 * drawn.standard_normal((2000, 16))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ann = train(vectors, 0.99)
-    assert isinstance(ann.index, faiss.IndexIVFScalarQuantizer)
+    assert isinstance(ann.file.index, faiss.IndexIVFScalarQuantizer)
 
 
 def test_threads_share_the_queries_of_a_batch(tmp_path: Path) -> None:
@@ -169,7 +189,7 @@ def test_of_a_small_share_fewer_lists_are_visited(segment: SealedSegment) -> Non
     assert segment.ann is not None
     visits = segment.ann.visits
     assert sorted(visits) == list(visits)
-    assert 1 <= visits[0] < visits[-1] <= segment.ann.index.nlist
+    assert 1 <= visits[0] < visits[-1] <= segment.ann.file.index.nlist
     queries = embeddings(50, seed=8)
     exact = Block(segment.rows, segment.vectors_at(np.arange(COUNT))).nearest(queries, 10)
     found = [segment.ann.search(queries, 64, share)[1] for share in (0.05, 1.0, 1.5)]
@@ -187,7 +207,9 @@ def test_of_a_small_share_fewer_lists_are_visited(segment: SealedSegment) -> Non
 def test_lists_are_chosen_as_faiss_would(segment: SealedSegment) -> None:
     assert segment.ann is not None
     queries = embeddings(20, seed=9)
-    index = segment.ann.index
+    index = segment.ann.file.index
     asked = faiss.SearchParametersIVF(nprobe=segment.ann.visits[-1])  # type: ignore[call-arg]
-    scores, _ = index.search(queries, 40, params=asked)
+    directions = segment.ann.file.directions
+    assert directions is not None
+    scores, _ = index.search(queries @ directions, 40, params=asked)
     np.testing.assert_allclose(segment.ann.search(queries, 40)[0], scores, atol=1e-5)

@@ -204,7 +204,7 @@ def test_copies_of_one_prompt_do_not_make_a_search_visit_all_lists() -> None:
     spread = centres[np.arange(4000) % 40] + 0.5 * vectors_of(range(100, 4100))
     vectors = (spread / np.linalg.norm(spread, axis=1, keepdims=True)).astype(np.float32)
     alone = train(vectors, 0.97)
-    assert alone.visits[-1] < alone.index.nlist
+    assert alone.visits[-1] < alone.file.lists
     vectors[::13] = vectors[0]
     copied = train(vectors, 0.97)
-    assert copied.visits[-1] < copied.index.nlist
+    assert copied.visits[-1] < copied.file.lists
