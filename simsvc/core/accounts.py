@@ -6,7 +6,7 @@ send in bursts and a scheduler's prompts lie between them. 1.7 KB an account.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,13 +28,14 @@ SAMPLE_DTYPE = np.dtype(
     ]
 )
 Samples = npt.NDArray[np.void]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
 class AccountState:
     """One actor: how many prompts in all and how many of them moved here, and the sample.
 
-    `at_change` is the count of all prompts when it last sent one. Times are µs.
+    Times are µs.
     """
 
     first: int
@@ -42,7 +43,6 @@ class AccountState:
     prompts: int = 0
     continued: int = 0
     moved: int = 0
-    at_change: int = 0
     accounts: set[int] = field(default_factory=set)
     recent: Samples = field(default_factory=lambda: np.zeros(RECENT, SAMPLE_DTYPE))
     isolated: Samples = field(default_factory=lambda: np.zeros(ISOLATED, SAMPLE_DTYPE))
@@ -88,7 +88,7 @@ class AccountState:
 
 
 class AccountBook:
-    """All actors."""
+    """All actors. `states` has those that sent last at its end."""
 
     def __init__(self) -> None:
         self.states: dict[int, AccountState] = {}
@@ -96,25 +96,34 @@ class AccountBook:
 
     def add(self, seen: Sighting) -> None:
         """Count a prompt."""
-        state = self.states.get(seen.actor)
+        state = self.states.pop(seen.actor, None)
         if state is None:
-            state = self.states[seen.actor] = AccountState(seen.observed_at, seen.observed_at)
+            state = AccountState(seen.observed_at, seen.observed_at)
+        self.states[seen.actor] = state
         state.add(seen)
         self.observed += 1
-        state.at_change = self.observed
 
     def pool(self, size: int, first: Iterable[int]) -> list[int]:
         """Return the actors to look at: those named `first`, then those that sent last."""
         wanted = {actor: None for actor in first if actor in self.states}
-        if len(self.states) > size:
-            newest = sorted(self.states, key=lambda a: -self.states[a].at_change)
-        else:
-            newest = list(self.states)
-        for actor in newest:
+        for actor in reversed(self.states):
             if len(wanted) >= size:
                 break
             wanted[actor] = None
         return sorted(wanted)
+
+    def samples(self, actors: Sequence[int]) -> tuple[Samples, Floats]:
+        """Copy what is kept of m actors, unused places and all: see `sampled`, `isolation`.
+
+        Returns rows (m, ISOLATED + RECENT) and how many prompts stood alone before those (m,). A
+        microsecond an actor, for the thread that everything else waits for.
+        """
+        kept = np.empty((len(actors), ISOLATED + RECENT), SAMPLE_DTYPE)
+        for place, actor in enumerate(actors):
+            state = self.states[actor]
+            kept[place, :ISOLATED] = state.isolated
+            kept[place, ISOLATED:] = state.recent
+        return kept, np.array([self.states[actor].alone for actor in actors], np.float64)
 
     def forget(self, before: int) -> None:
         """Drop actors last seen before this time (µs), and what is older of the others."""
@@ -122,3 +131,17 @@ class AccountBook:
         for state in self.states.values():
             if state.first < before:
                 state.forget(before)
+
+
+def sampled(kept: Samples) -> tuple[Samples, npt.NDArray[np.int64]]:
+    """Return the prompts (n,) of samples (m, …) in order of time, and whose each is (n,)."""
+    owners, places = np.nonzero(kept["seq"] > 0)
+    rows = kept[owners, places]
+    order = np.lexsort((rows["seq"], owners, rows["at"]))
+    return rows[order], owners[order]
+
+
+def isolation(kept: Samples, alone: Floats, volumes: Floats) -> Floats:
+    """Return the share of each actor's prompts (m,) that stood alone in time."""
+    recent: Floats = kept["isolated"][:, ISOLATED:].sum(axis=1)
+    return (alone + recent) / volumes

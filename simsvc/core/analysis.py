@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.core.accounts import AccountBook
+from simsvc.core.accounts import AccountBook, isolation, sampled
 from simsvc.core.evidence import Measurer
 from simsvc.core.groups import Group, GroupRule, find_groups, referenced
 from simsvc.core.library import ReferenceLibrary
@@ -44,16 +44,16 @@ class AnalysisRule:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What is kept of m accounts: rows of each one's sampled prompts, and totals (m,).
+    """What is kept of m accounts (see `AccountBook.samples`), and totals (m,).
 
     As in `Population`, times in seconds.
     """
 
     actors: Ints
-    rows: list[npt.NDArray[np.void]]
+    kept: npt.NDArray[np.void]
+    alone: Floats
     volumes: Floats
     onsets: Floats
-    isolation: Floats
     moves: Floats
     continued: Floats
 
@@ -141,40 +141,38 @@ class Analyst:
         self._looked_at = self._book.observed
         actors = self._book.pool(self._rule.pool, first)
         states = [self._book.states[a] for a in actors]
+        kept, alone = self._book.samples(actors)
         return Samples(
             actors=np.array(actors, np.int64),
-            rows=[s.sample() for s in states],
+            kept=kept,
+            alone=alone,
             volumes=np.array([s.prompts for s in states], np.float64),
             onsets=np.array([s.first / _MICRO for s in states], np.float64),
-            isolation=np.array([s.isolation() for s in states], np.float64),
             moves=np.array([s.moved for s in states], np.float64),
             continued=np.array([s.continued for s in states], np.float64),
         )
 
     def populated(self, samples: Samples) -> Population:
         """Look up the vectors of samples. Any thread: fetching them takes longer than all else."""
-        owners = np.repeat(np.arange(len(samples.rows)), [len(r) for r in samples.rows])
-        rows = np.concatenate(samples.rows) if samples.rows else np.zeros(0, [("at", "i8")])
-        order = np.argsort(rows["at"], kind="stable")
-        rows, owners = rows[order], owners[order]
+        rows, owners = sampled(samples.kept)
+        shares = isolation(samples.kept, samples.alone, samples.volumes)
         vectors = self._index.vectors(rows["seq"].tolist()) if len(rows) else np.zeros((0, 1))
         there = vectors.any(axis=1)
         rows, owners, vectors = rows[there], owners[there], vectors[there]
-        owners = owners.astype(np.int64)
         return Population(
             actors=samples.actors,
             vectors=vectors.astype(np.float32, copy=False),
             owners=owners,
             times=rows["at"] / _MICRO,
             isolated=rows["isolated"],
-            stands_for=sampled_from(rows["isolated"], owners, samples.volumes, samples.isolation),
+            stands_for=sampled_from(rows["isolated"], owners, samples.volumes, shares),
             frames=rows["frame"],
             families=rows["family"],
             seqs=rows["seq"],
             moved=rows["moved"],
             volumes=samples.volumes,
             onsets=samples.onsets,
-            isolation=samples.isolation,
+            isolation=shares,
             moves=samples.moves,
             continued=samples.continued,
         )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from simsvc.core.accounts import BURST, ISOLATED, RECENT, SAMPLE_DTYPE, AccountBook, AccountState
+import numpy as np
+
+from simsvc.core.accounts import (
+    BURST,
+    ISOLATED,
+    RECENT,
+    SAMPLE_DTYPE,
+    AccountBook,
+    AccountState,
+    isolation,
+    sampled,
+)
 from simsvc.core.sightings import Sighting
 from simsvc.domain.trace import Trace
 from tests.fakes.prompts import NOW
@@ -62,6 +73,40 @@ def test_a_pool_holds_who_is_named_and_who_sent_last() -> None:
         book.add(seen(seq, NOW + seq, actor=seq))
     assert book.pool(5, [3]) == [3, 17, 18, 19, 20]
     assert book.pool(50, []) == list(range(1, 21))
+
+
+def test_whoever_sends_again_is_among_the_last() -> None:
+    book = AccountBook()
+    for seq, actor in enumerate([1, 2, 3, 1], start=1):
+        book.add(seen(seq, NOW + seq, actor=actor))
+    assert book.pool(2, []) == [1, 3]
+    book.forget(NOW + 3)
+    assert book.pool(1, []) == [1]
+
+
+def test_samples_of_many_are_those_of_each_in_order_of_time() -> None:
+    book = AccountBook()
+    # Ties, prompts out of order, more than are kept, and an actor with one.
+    for seq in range(1, 400):
+        at = NOW + MINUTE * (seq * 37 % 1000) // 2
+        book.add(seen(seq, at, actor=1 + seq % 4))
+    book.add(seen(400, NOW, actor=9))
+    actors = [1, 3, 9]
+    kept, alone = book.samples(actors)
+    rows, owners = sampled(kept)
+    states = [book.states[actor] for actor in actors]
+    for place, state in enumerate(states):
+        mine = rows[owners == place]
+        np.testing.assert_array_equal(mine, np.sort(state.sample(), order=["at", "seq"]))
+    assert (np.diff(rows["at"]) >= 0).all()
+    shares = isolation(kept, alone, np.array([float(s.prompts) for s in states]))
+    assert shares.tolist() == [s.isolation() for s in states]
+
+
+def test_no_actors_have_no_samples() -> None:
+    kept, alone = AccountBook().samples([])
+    rows, owners = sampled(kept)
+    assert len(rows) == len(owners) == len(alone) == 0
 
 
 def test_what_retention_drops_is_forgotten() -> None:
