@@ -29,6 +29,11 @@ class HotSegment:
         """Return what a search works on."""
         return self.block
 
+    @property
+    def remaining(self) -> int:
+        """Return how many rows there are: a hot segment goes as a whole."""
+        return len(self.block)
+
     def append(self, rows: Rows, vectors: Vectors) -> None:
         """Add rows; one thread at a time."""
         start, end = len(self.block), len(self.block) + len(rows)

@@ -52,7 +52,7 @@ class SealedSegment:
         return self
 
     @property
-    def lives(self) -> int:
+    def remaining(self) -> int:
         """Return how many rows retention has left."""
         return len(self) if self.living is None else int(self.living.sum())
 

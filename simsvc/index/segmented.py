@@ -170,8 +170,7 @@ class SegmentedIndex:
     def stats(self) -> IndexStats:
         """See `VectorIndex.stats`."""
         segments = self._segments.all
-        prompts = sum(s.lives if isinstance(s, SealedSegment) else len(s.part) for s in segments)
-        return IndexStats(prompts, len(segments), self._last_seq)
+        return IndexStats(sum(s.remaining for s in segments), len(segments), self._last_seq)
 
     def capture(self) -> Callable[[], int]:
         """See `Snapshots.capture`."""
@@ -220,7 +219,7 @@ class SegmentedIndex:
 
     def _tidy(self) -> None:
         """Write what holds rows that retention has passed again without them, in the background."""
-        if self._segments.passed_by:
+        if self._segments.holds_expired:
             self._later(self._merge)
 
     def _later(self, work: Callable[[], None]) -> None:

@@ -59,7 +59,7 @@ class Segments:
         return passed
 
     @property
-    def passed_by(self) -> bool:
+    def holds_expired(self) -> bool:
         """Return whether a segment holds rows that are not found any more."""
         return any(isinstance(s, SealedSegment) and s.living is not None for s in self.all)
 
