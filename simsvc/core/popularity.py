@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from simsvc.core.activity import Activity
+from simsvc.core.preview import FamilyPreview
 from simsvc.core.sightings import Family, LonePrompts, Sighting
 from simsvc.domain.campaign import Evidence, Member
 from simsvc.domain.popularity import Excess, FamilyCount, popularity_excess
@@ -85,14 +86,15 @@ class FamilyWatch:
 
     def family_accounts(self, batch: Sequence[Sighting]) -> list[int]:
         """Return how many accounts each prompt's family has with it, without counting it yet."""
-        owners: dict[int, dict[int, int]] = {}
+        previews: dict[int, FamilyPreview] = {}
         sizes = []
         for seen in batch:
-            if seen.family and seen.family not in owners:
-                owners[seen.family] = self._owners_so_far(seen.family, batch)
-            family = owners.get(seen.family, {})
-            family[seen.account] = min(seen.actor, family.get(seen.account, seen.actor))
-            sizes.append(len(set(family.values())))
+            if not seen.family:
+                sizes.append(1)
+                continue
+            if seen.family not in previews:
+                previews[seen.family] = FamilyPreview(self._so_far(seen.family, batch))
+            sizes.append(previews[seen.family].accounts_with(seen))
         return sizes
 
     def observe(self, batch: Iterable[Sighting]) -> None:
@@ -173,13 +175,15 @@ class FamilyWatch:
             self._add(family, leader)
         return family
 
-    def _owners_so_far(self, key: int, batch: Sequence[Sighting]) -> dict[int, int]:
-        """Return the actor of each account of a family."""
+    def _so_far(self, key: int, batch: Sequence[Sighting]) -> Family:
+        """Return a family, or what it begins with: its leader, unless retention dropped it."""
         family = self._families.get(key)
-        if family is not None:
-            return {m.account: m.actor for m in family.members.values()}
-        leader = self._lone.find(key) or next((s for s in batch if s.seq == key), None)
-        return {leader.account: leader.actor} if leader else {}
+        if family is None:
+            family = Family()
+            leader = self._lone.find(key) or next((s for s in batch if s.seq == key), None)
+            if leader is not None:
+                family.add(leader)
+        return family
 
     def _lone_families(self) -> int:
         return len(self._lone) - self._founded

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from simsvc.core.activity import Activity
 from simsvc.domain.campaign import Member
@@ -132,7 +132,8 @@ class LonePrompts:
 
     def find(self, seq: int) -> Sighting | None:
         """Return the prompt with this seq."""
-        at = int(np.searchsorted(self._seqs(), seq))
+        # NumPy's own search would copy the column of all rows.
+        at = bisect_left(self._rows["seq"], seq, 0, self._count)
         if at == self._count or self._rows["seq"][at] != seq:
             return None
         row = self._rows[at]
@@ -151,7 +152,3 @@ class LonePrompts:
         kept = live[live["observed_at"] >= before]
         self._count = len(kept)
         self._rows = np.resize(kept, max(1024, 2 * len(kept))) if len(kept) else self._rows
-
-    def _seqs(self) -> npt.NDArray[np.int64]:
-        seqs: npt.NDArray[np.int64] = self._rows["seq"][: self._count]
-        return seqs

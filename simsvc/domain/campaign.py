@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from simsvc.domain.review import Review
 from simsvc.domain.signals.coverage import Coverage
@@ -72,8 +72,8 @@ class Member:
 
         An organisation that was declared in one of them (a negative actor) holds for both.
         """
-        return replace(
-            self,
+        return Member(
+            account=self.account,
             actor=min(self.actor, other.actor),
             first_seen=min(self.first_seen, other.first_seen),
             last_seen=max(self.last_seen, other.last_seen),

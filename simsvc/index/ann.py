@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simsvc.index.block import highest
+from simsvc.index.block import Ids, Mask, highest
 from simsvc.index.inverted import (
     AT_ONCE,
     Half,
-    Ids,
     InvertedFile,
-    Mask,
     fill,
     main_directions,
     wide,

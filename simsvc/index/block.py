@@ -12,6 +12,8 @@ from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 
 # Scores in a group of `highest`.
 _GROUP = 16
+Ids = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 _COPIED = ("seq", "account", "organization", "observed_at")
 
 
@@ -40,12 +42,23 @@ class Block:
         passing = np.flatnonzero((scores >= threshold) & mask_of(self.rows, where))
         return hits_of(self.rows[passing], scores[passing])
 
-    def vectors_at(self, positions: npt.NDArray[np.int64]) -> Vectors:
+    def holding(self, wanted: Ids) -> tuple[Mask, Ids]:
+        """Return which of the seqs wanted (n,) are here, and the positions of those."""
+        return places_of(self.rows["seq"], wanted)
+
+    def vectors_at(self, positions: Ids) -> Vectors:
         """Return the vectors of some rows."""
         return self.vectors[positions]
 
 
-def highest(scores: Vectors, k: int) -> npt.NDArray[np.int64]:
+def places_of(seqs: Ids, wanted: Ids) -> tuple[Mask, Ids]:
+    """Return which of the seqs wanted (n,) are among ascending ones (≥ 1), and where those lie."""
+    at = np.searchsorted(seqs, wanted).clip(max=len(seqs) - 1)
+    hit = seqs[at] == wanted
+    return hit, at[hit]
+
+
+def highest(scores: Vectors, k: int) -> Ids:
     """Return the places (n, ≤ k) of the highest scores (n, m) of each row, the highest first.
 
     Long rows are cut into groups, and the groups compared by their highest first: the k highest
@@ -68,7 +81,7 @@ def highest(scores: Vectors, k: int) -> npt.NDArray[np.int64]:
     return np.take_along_axis(places, order, axis=1)
 
 
-def mask_of(rows: Rows, where: IndexFilter) -> npt.NDArray[np.bool_]:
+def mask_of(rows: Rows, where: IndexFilter) -> Mask:
     """Return which rows a filter lets pass."""
     mask = np.ones(len(rows), dtype=np.bool_)
     if where.account is not None:

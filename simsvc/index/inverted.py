@@ -21,11 +21,10 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from simsvc.index.block import Ids, Mask
 from simsvc.ports.index import Vectors
 
 Half = npt.NDArray[np.float16]
-Ids = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 # Rows that are widened to fp32 at a time.
 AT_ONCE = 16_384
 # Lists are this many times the root of the rows: more make training slow, fewer make lists long.

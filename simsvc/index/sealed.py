@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from simsvc.domain.grouping import Hits
 from simsvc.index.ann import Ann, reranked
-from simsvc.index.block import Block, highest, hits_of, mask_of
-from simsvc.index.inverted import Half, Ids, Mask
+from simsvc.index.block import Block, Ids, Mask, highest, hits_of, mask_of, places_of
+from simsvc.index.inverted import Half
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 
 
@@ -31,11 +31,13 @@ class SealedSegment:
     """Rows (n,), their fp16 vectors (n, d), and an inverted file if there are many.
 
     `first` and `last` are when the earliest and the latest row was observed, in µs. `living` (n,)
-    says which rows retention has left; None for all.
+    says which rows retention has left; None for all. `seqs` (n,) are the rows', side by side: to
+    find one among them, NumPy would first copy a column of all.
     """
 
     ordinal: int
     rows: Rows
+    seqs: Ids
     half: Half
     ann: Ann | None
     folder: Path
@@ -92,6 +94,14 @@ class SealedSegment:
         scores = self.vectors_at(ids) @ query
         passing = scores >= threshold
         return hits_of(self.rows[ids[passing]], scores[passing])
+
+    def holding(self, wanted: Ids) -> tuple[Mask, Ids]:
+        """See `Block.holding`."""
+        hit, at = places_of(self.seqs, wanted)
+        if self.living is not None:
+            hit[hit] = self.living[at]
+            at = at[self.living[at]]
+        return hit, at
 
     def vectors_at(self, positions: Ids) -> Vectors:
         """Return the vectors of some rows."""

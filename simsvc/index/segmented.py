@@ -146,14 +146,10 @@ class SegmentedIndex:
         found = np.zeros((len(wanted), self._dimension), np.float32)
         for segment in self._segments.all:
             part = segment.part
-            if not len(part):
-                continue
-            at = np.searchsorted(part.rows["seq"], wanted).clip(max=len(part) - 1)
-            hit = part.rows["seq"][at] == wanted
-            if isinstance(part, SealedSegment) and part.living is not None:
-                hit &= part.living[at]
-            if hit.any():
-                found[hit] = part.vectors_at(at[hit])
+            if len(part):
+                hit, at = part.holding(wanted)
+                if len(at):
+                    found[hit] = part.vectors_at(at)
         return found
 
     def drop_before(self, time: int) -> int:

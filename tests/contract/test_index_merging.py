@@ -32,7 +32,8 @@ def sealed(ordinal: int, seqs: list[int]) -> SealedSegment:
     half = vectors_of(seqs).astype(np.float16)
     rows["observed_at"] = rows["seq"]
     first, last = min(seqs), max(seqs)
-    return SealedSegment(ordinal, rows, half, None, Path(f"sealed-{ordinal}"), first, last)
+    folder = Path(f"sealed-{ordinal}")
+    return SealedSegment(ordinal, rows, rows["seq"], half, None, folder, first, last)
 
 
 def sizes(*lengths: int) -> list[SealedSegment]:

@@ -74,7 +74,9 @@ def traffic(draw: st.DrawFn) -> list[Sighting]:
         leaders = [s.seq for s in batch if s.family == 0][:4]
         family = draw(st.sampled_from([0, *leaders]))
         account = draw(st.integers(1, 12))
-        actor = -account if account > 9 else account
+        # Some declare an organisation, always or now and then, alone or with others.
+        shared = draw(st.sampled_from([account, -1 - account % 2])) if account > 6 else account
+        actor = -account if account > 9 else shared
         at = NOW + draw(st.integers(-60, 0)) * HOUR
         batch.append(seen(seq, account, family, at, actor))
     return batch
