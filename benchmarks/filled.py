@@ -11,7 +11,7 @@ from indexer.rebuild import rebuild
 from simsvc.assembly import make_index
 from simsvc.domain.prompt import Message, Outcome, Role
 from simsvc.domain.pseudonyms import Keyring
-from simsvc.domain.trace import NO_TRACE
+from simsvc.domain.trace import Trace
 from simsvc.ports.embedder import Embedding, ModelInfo
 from simsvc.ports.record import NewPrompt, OwnerKey
 from simsvc.record.sql import SqlRecord
@@ -21,6 +21,7 @@ _RING = Keyring({"benchmark": b"\1" * 32}, "benchmark")
 _ACCOUNTS = 20_000
 _BATCH = 4096
 _DAYS = 7
+_SHINGLES = 10
 _SECOND = 1_000_000
 
 
@@ -43,6 +44,9 @@ def remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None
         vectors = centres[accounts] @ basis
         vectors += 3 * chosen.standard_normal(vectors.shape).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        # A text of some thirty words that nobody shares, and the conversation that it begins.
+        shingles = chosen.integers(0, 2**64, (size, _SHINGLES), np.uint64)
+        states = [value.tobytes() for value in chosen.integers(0, 2**64, (size, 2), np.uint64)]
         record.append([
             NewPrompt(
                 request_id=f"{seed}-{first + i}",
@@ -56,7 +60,7 @@ def remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None
                 attributes={},
                 frame_hash=b"",
                 payload_hash=_RING.text_hash("payload", str(first + i)),
-                trace=NO_TRACE,
+                trace=Trace(shingles=shingles[i].tobytes(), framed=b"\0\0", state=states[i]),
                 embedding=Embedding(vectors[i], 12, 1, False),
                 family=0,
                 outcome=Outcome(first + i, 0.5, 1, 1, False),

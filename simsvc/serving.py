@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import grpc.aio
 import structlog
 
+from simsvc.collecting import no_collection
 from simsvc.core.feed import CampaignFeed
 from simsvc.core.generations import Generations
 from simsvc.core.lifecycle import Lifecycle, WriteProbe
@@ -80,7 +81,8 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
 
 async def _recover(parts: Parts) -> None:
     started = time.monotonic()
-    await parts.writer.call(parts.lifecycle.recover)
+    with no_collection():
+        await parts.writer.call(parts.lifecycle.recover)
     seconds = round(time.monotonic() - started, 3)
     _log.info("recovered", seconds=seconds, replayed=parts.lifecycle.replayed)
 

@@ -14,7 +14,6 @@ from simsvc.domain.calibration import Calibration
 from simsvc.domain.campaign import Campaign, CampaignState
 from simsvc.domain.frames import FrameRule
 from simsvc.keys import keyring
-from simsvc.ports.record import ReplayBatch
 from simsvc.record.reading import RecordReader, Window
 from simsvc.scan.pipeline import Parts, Ticker
 from simsvc.settings import Settings
@@ -55,11 +54,6 @@ def detect_again(
 def _dissector(record: RecordReader, window: Window, settings: Settings) -> Dissector:
     """Return one that knows the frames of the window: allowed templates go by their names."""
     dissector = Dissector(keyring(settings), FrameRule())
-
-    def learn(batch: ReplayBatch) -> None:
-        for seen in sightings_of(batch):
-            dissector.restore(seen.trace, seen.actor)
-
     for batch in record.replay(0, window.last_seq, 4096, with_vectors=False):
-        learn(batch)
+        dissector.restore([(seen.trace, seen.actor) for seen in sightings_of(batch)])
     return dissector

@@ -70,9 +70,8 @@ def building(
         for batch in record.replay(0, up_to, _BATCH, with_vectors=True):
             placed = _placed(batch, record, index, assigner) if own else _added(batch, index)
             seen = list(sightings_of(placed))
-            for one in seen:
-                # Allowed templates go by the names of their frames.
-                dissector.restore(one.trace, one.actor)
+            # Allowed templates go by the names of their frames.
+            dissector.restore([(one.trace, one.actor) for one in seen])
             detector.observe(seen)
             times = batch.rows["observed_at"]
             first, last = min(first or times.min(), times.min()), max(last, times.max())

@@ -28,10 +28,12 @@ class Activity:
     def note(self, actor: int, at: int) -> None:
         """An actor was seen; not necessarily later than before."""
         old = self._times.get(actor)
-        new = (min(old[0], at), max(old[1], at)) if old else (at, at)
-        if new != old:
-            self._remove(actor)
-            self._add(actor, new)
+        if old is None:
+            self._add(actor, (at, at))
+        elif at < old[0] or at > old[1]:
+            self._times[actor] = (min(old[0], at), max(old[1], at))
+            for place in (0, 1):
+                self._move(actor, place, old[place])
 
     def active_since(self, start: int) -> int:
         """Count the actors that were seen at or after a time."""
@@ -57,11 +59,19 @@ class Activity:
         for buckets, at in zip(self._buckets, times, strict=True):
             buckets[at // self._grain].add(actor)
 
+    def _move(self, actor: int, place: int, before: int) -> None:
+        """Put an actor whose time was another before into its bucket."""
+        old, new = before // self._grain, self._times[actor][place] // self._grain
+        if old != new:
+            self._take_out(actor, place, old)
+            self._buckets[place][new].add(actor)
+
     def _remove(self, actor: int) -> None:
-        if actor not in self._times:
-            return
-        for buckets, at in zip(self._buckets, self._times.pop(actor), strict=True):
-            bucket = at // self._grain
-            buckets[bucket].remove(actor)
-            if not buckets[bucket]:
-                del buckets[bucket]
+        for place, at in enumerate(self._times.pop(actor)):
+            self._take_out(actor, place, at // self._grain)
+
+    def _take_out(self, actor: int, place: int, bucket: int) -> None:
+        held = self._buckets[place][bucket]
+        held.remove(actor)
+        if not held:
+            del self._buckets[place][bucket]

@@ -126,8 +126,7 @@ class Lifecycle:
         self._membership.learn(campaigns)
 
     def _restore_views(self, sightings: Sequence[Sighting]) -> None:
-        for seen in sightings:
-            self._dissector.restore(seen.trace, seen.actor)
+        self._dissector.restore([(seen.trace, seen.actor) for seen in sightings])
 
     async def look(self) -> int:
         """Look at all accounts together where enough is new, then `tick`.

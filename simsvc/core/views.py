@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.domain.frames import FrameRule, FrameTable, payload_of
+from simsvc.domain.frames import FrameRule, FrameTable, Note, payload_of
 from simsvc.domain.prompt import Message, Role, views_of
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.domain.shingles import Hashes, shingles_of
@@ -15,6 +16,7 @@ from simsvc.domain.signals.migration import Conversations
 from simsvc.domain.trace import Trace
 
 _SHORT = 24
+_NOTHING = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,23 @@ class Dissector:
             state=parts.state,
         )
 
-    def restore(self, trace: Trace, actor: int) -> None:
-        """Count a prompt of the record."""
-        self._frames.note(trace.hashes(), actor)
-        if trace.frame:
-            self._frames.restore(trace.framed_hashes(), trace.frame)
-        self._conversations.follow(trace.prefix, trace.state, actor)
+    def restore(self, prompts: Sequence[tuple[Trace, int]]) -> None:
+        """Count prompts of the record, in order: what each left behind, and its actor."""
+        self._frames.note_again(
+            [
+                Note(
+                    trace.hashes(),
+                    actor,
+                    trace.framed_hashes() if trace.frame else _NOTHING,
+                    trace.frame,
+                )
+                for trace, actor in prompts
+                if trace.shingles
+            ]
+        )
+        for trace, actor in prompts:
+            if trace.prefix or trace.state:
+                self._conversations.follow(trace.prefix, trace.state, actor)
 
     def shingles(self, text: str) -> bytes:
         """Return the shingles of a template, 8 bytes each."""

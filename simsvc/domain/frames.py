@@ -12,6 +12,7 @@ few words, belongs to the frame that most of its shingles know.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ from simsvc.domain.shingles import GAP, WIDTH, Hashes, Shingles
 _BITS = 64
 _SLOTS = 2**20
 _LEAST_REST = 3
+# Shingles that are counted at once.
+_PORTION = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,16 @@ class Framed:
     cuts: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A prompt that was counted before: its shingles and, where they lie in a frame, its name."""
+
+    hashes: Hashes
+    actor: int
+    framed: Hashes
+    frame: int
+
+
 class FrameTable:
     """Counts which shingles many accounts share. One thread."""
 
@@ -63,7 +76,27 @@ class FrameTable:
         taken = slots[free]
         self._tags[taken], self._seen[taken], self._frames[taken] = hashes[free], 0, 0
         mine = slots[self._tags[slots] == hashes]
-        self._seen[mine] |= np.uint64(1 << (hash_actor(actor) % _BITS))
+        self._seen[mine] |= _bit(actor)
+
+    def note_again(self, notes: Sequence[Note]) -> None:
+        """Count prompts that `note` and `name` have counted before, in order, to the same end.
+
+        Slots do not touch each other. Where all shingles of some prompts that fall into one are the
+        same, their order decides nothing, and they are counted at once; only the others one by one.
+        """
+        for part in _portions(notes):
+            hashes = np.concatenate([note.hashes for note in part])
+            owners = np.repeat(np.arange(len(part)), [len(note.hashes) for note in part])
+            slots = self._slots(hashes)
+            contested = self._contested(slots, hashes)
+            bits = np.array([_bit(note.actor) for note in part])[owners]
+            self._note_alone(slots[~contested], hashes[~contested], bits[~contested])
+            late = set(owners[contested].tolist())
+            for place, note in enumerate(part):
+                if place in late:
+                    self.note(hashes[contested & (owners == place)], note.actor)
+                if note.frame:
+                    self.restore(note.framed, note.frame)
 
     def take_apart(self, text: str, shingles: Shingles) -> Framed:
         """Split a user's turn into frame and payload. Reads only."""
@@ -96,6 +129,25 @@ class FrameTable:
         mine = slots[self._tags[slots] == hashes]
         self._frames[mine[self._frames[mine] == 0]] = frame
 
+    def _contested(self, slots: npt.NDArray[np.int64], hashes: Hashes) -> npt.NDArray[np.bool_]:
+        """Return which of shingles (n,) fall into a slot with others that are not the same."""
+        order = np.argsort(slots, kind="stable")
+        ordered, tags = slots[order], hashes[order]
+        meet = (ordered[1:] == ordered[:-1]) & (tags[1:] != tags[:-1])
+        here = np.zeros(len(self._tags), np.bool_)
+        here[ordered[1:][meet]] = True
+        return here[slots]
+
+    def _note_alone(
+        self, slots: npt.NDArray[np.int64], hashes: Hashes, bits: npt.NDArray[np.uint64]
+    ) -> None:
+        """Count shingles (n,) for actors' bits (n,) of which no two differ in one slot."""
+        free = (self._tags[slots] != hashes) & (np.bitwise_count(self._seen[slots]) <= 1)
+        taken = slots[free]
+        self._tags[taken], self._seen[taken], self._frames[taken] = hashes[free], 0, 0
+        mine = self._tags[slots] == hashes
+        np.bitwise_or.at(self._seen, slots[mine], bits[mine])
+
     def _slots(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         return (hashes % np.uint64(len(self._tags))).astype(np.int64)
 
@@ -126,6 +178,24 @@ class FrameTable:
             frame = int(hashes.min() >> np.uint64(1)) or 1
         self._frames[slots[named == 0]] = frame
         return frame
+
+
+def _portions(notes: Sequence[Note]) -> Iterator[list[Note]]:
+    """Cut notes so that few shingles of one portion meet in a slot."""
+    part: list[Note] = []
+    held = 0
+    for note in notes:
+        part.append(note)
+        held += len(note.hashes)
+        if held >= _PORTION:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part
+
+
+def _bit(actor: int) -> np.uint64:
+    return np.uint64(1 << (hash_actor(actor) % _BITS))
 
 
 def hash_actor(actor: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -74,16 +75,15 @@ def embedding_values(seq: int, embedding: Embedding, generation_id: str) -> Valu
     }
 
 
-def trace_of(row: Row[Any]) -> Trace:
-    """Return what a row of `prompts` keeps for the detector."""
-    return Trace(
-        frame=row.frame,
-        origin=row.origin,
-        shingles=bytes(row.shingles),
-        framed=bytes(row.framed),
-        prefix=bytes(row.prefix_hash),
-        state=bytes(row.state_hash),
-    )
+def traces_of(
+    frames: Sequence[int], origins: Sequence[int], *hashes: Sequence[bytes]
+) -> list[Trace]:
+    """Return what rows of `prompts` keep for the detector, from their columns.
+
+    `hashes` are shingles, framed, prefix_hash and state_hash.
+    """
+    blobs = (map(bytes, column) for column in hashes)
+    return [Trace(*values) for values in zip(frames, origins, *blobs, strict=True)]
 
 
 def member_values(campaign_id: str, member: Member) -> Values:

@@ -67,7 +67,7 @@ def test_a_restart_counts_what_was_counted() -> None:
         text = f"{FRAME}\n\n{riddle}"
         for messages in (user(text), user("and now in verse, please", text)):
             _, trace = send(live, i, messages)
-            again.restore(trace, i)
+            again.restore([(trace, i)])
     probe = user(f"{FRAME}\n\nthe riddle of the sphinx and her three hungry cats")
     assert live.take_apart(probe).payload == again.take_apart(probe).payload
     parts = [d.take_apart(probe) for d in (live, again)]

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import random
+from unittest import mock
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from simsvc.domain.frames import Framed, FrameRule, FrameTable
+from simsvc.domain import frames
+from simsvc.domain.frames import Framed, FrameRule, FrameTable, Note
 from simsvc.domain.shingles import shingles_of
 
 KEY = b"k" * 32
@@ -219,3 +224,31 @@ def test_a_frame_before_a_document_is_taken_off(words: int) -> None:
 @pytest.mark.parametrize("words", [400, 700])
 def test_a_frame_before_a_long_document_is_taken_off(words: int) -> None:
     assert not any(f"rule{n} " in _beside_documents(words).payload for n in range(3, 36))
+
+
+def _counted(hashes: list[int], actor: int, framed: int, table: FrameTable) -> Note:
+    """Count a prompt as it comes, its first shingles in a frame; return what is kept of it."""
+    mine = np.array(hashes, np.uint64)
+    table.note(mine, actor)
+    inside = mine[:framed]
+    return Note(mine, actor, inside, table.name(inside) if len(inside) else 0)
+
+
+# Few slots and few shingles for each, so that many meet; some twice in one prompt.
+_prompts = st.lists(
+    st.tuples(st.lists(st.integers(1, 90), max_size=12), st.integers(1, 9), st.integers(0, 6)),
+    max_size=40,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_prompts, st.sampled_from([7, 16, 64]), st.sampled_from([5, 40, 8192]))
+def test_counting_many_again_is_counting_each(
+    prompts: list[tuple[list[int], int, int]], slots: int, portion: int
+) -> None:
+    live, again = FrameTable(RULE, slots), FrameTable(RULE, slots)
+    notes = [_counted(*prompt, live) for prompt in prompts]
+    with mock.patch.object(frames, "_PORTION", portion):
+        again.note_again(notes)
+    for name in ("_tags", "_seen", "_frames"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(live, name), name)
