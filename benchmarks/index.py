@@ -66,7 +66,8 @@ def main(
         shown = {name: line for name, line in lines.items() if "flat" not in name}
         draw(shown, plot, "vectors held", "insert + search, ms", log=True)
     result = {"machine": held, "base": base, "measured": measured, "real": real, "rows": rows}
-    said = f"{base:,} vectors, {real:,} of them of real prompts. {on(held)}"
+    rest = ", the rest mixtures of those" if real < base else ""
+    said = f"{base:,} vectors, {real:,} of them of real prompts{rest}. {on(held)}"
     print(json.dumps(result) if as_json else f"{said}\n\n{table(rows)}")
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.bare_grpc import bare_server
 from benchmarks.load import Latency, SteadyLoad, send_all, timed
 from benchmarks.machine import machine
 from benchmarks.naive import bare_embedder, naive_rate
@@ -52,11 +53,14 @@ def main(
             rate = send_all(client, sent[:count], _BATCH, _CALLERS)
             rest, alone = sent[count:-_ALONE], sent[-_ALONE:]
             lone = timed(lambda i: client.observe(alone[i]), _ALONE, _PAUSE)
+            checked = _checks_alone(client, sent)
             latencies = _at_half_load(client, rest, rate)
             in_server = _in_server(metrics, "CampaignService/CheckAccounts")
             checks = [_beside_ingest(client, sent[:count], callers) for callers in (1, _CALLERS)]
     finally:
         shutil.rmtree(folder)
+    with bare_server() as address, Client(Connection(address)) as client:
+        bare_checked = _checks_alone(client, sent)
     result = {
         "machine": machine(),
         "prompts": count,
@@ -69,6 +73,8 @@ def main(
         "observe_prompt_alone_p50_ms": lone.p50,
         "alone_times_one_text": round(lone.p50 / single, 2),
         "half_load_per_second": round(rate / 2, 1),
+        "check_accounts_alone_per_second": checked,
+        "the_same_by_a_bare_grpc_server": bare_checked,
         "check_accounts_mean_in_server_ms": in_server[0],
         "check_accounts_within_1_ms_in_server": in_server[1],
         "check_accounts_per_second_beside_full_ingest": checks[0],
@@ -90,6 +96,15 @@ def _at_half_load(client: Client, prompts: list[ObservedPrompt], rate: float) ->
         "CheckAccounts (8 ids)": checks,
         "SearchPrompts": searches,
     }
+
+
+def _checks_alone(client: Client, prompts: list[ObservedPrompt]) -> float:
+    """Return the checks a second of one caller with nothing beside."""
+    accounts = [prompt.account_id for prompt in prompts[:8]]
+    began = time.perf_counter()
+    for _ in range(_CHECKS):
+        client.check_accounts(accounts)
+    return round(_CHECKS / (time.perf_counter() - began), 1)
 
 
 def _in_server(metrics: str, method: str) -> tuple[float, float]:

@@ -47,8 +47,7 @@ def check_snapshot(
             notes.append("no snapshot yet")
     # Rows of half an index would all be named as missing.
     if found.checkpoint is not None and not found.damages:
-        passed = max(cutoff, found.since or 0)
-        comparison = _Comparison(checks, found.rows, found.checkpoint, passed)
+        comparison = _Comparison(checks, found.rows, found.checkpoint, cutoff)
         try:
             faults += comparison.run()
         except FileNotFoundError as error:

@@ -6,6 +6,7 @@ send in bursts and a scheduler's prompts lie between them. 1.7 KB an account.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -54,10 +55,11 @@ class AccountState:
         apart = abs(seen.observed_at - self.last) > BURST or not self.prompts
         if not apart:
             self.recent["isolated"][(self.prompts - 1) % RECENT] = False
-        leaving = self.recent[place]
-        if leaving["seq"] and leaving["isolated"]:
-            self.isolated[self.alone % ISOLATED] = leaving
-            self.alone += 1
+        if self.prompts >= RECENT:
+            leaving = self.recent[place]
+            if leaving["seq"] and leaving["isolated"]:
+                self.isolated[self.alone % ISOLATED] = leaving
+                self.alone += 1
         self.recent[place] = (
             seen.seq, seen.observed_at, seen.trace.frame, seen.family, apart,
             bool(seen.trace.origin),
@@ -91,15 +93,17 @@ class AccountBook:
     """All actors. `states` has those that sent last at its end."""
 
     def __init__(self) -> None:
-        self.states: dict[int, AccountState] = {}
+        self.states: OrderedDict[int, AccountState] = OrderedDict()
         self.observed = 0
 
     def add(self, seen: Sighting) -> None:
         """Count a prompt."""
-        state = self.states.pop(seen.actor, None)
+        state = self.states.get(seen.actor)
         if state is None:
-            state = AccountState(seen.observed_at, seen.observed_at)
-        self.states[seen.actor] = state
+            state = self.states[seen.actor] = AccountState(seen.observed_at, seen.observed_at)
+        else:
+            # Never away: other threads ask whether an actor is there.
+            self.states.move_to_end(seen.actor)
         state.add(seen)
         self.observed += 1
 
@@ -127,7 +131,8 @@ class AccountBook:
 
     def forget(self, before: int) -> None:
         """Drop actors last seen before this time (µs), and what is older of the others."""
-        self.states = {a: s for a, s in self.states.items() if s.last >= before}
+        left = ((a, s) for a, s in self.states.items() if s.last >= before)
+        self.states = OrderedDict(left)
         for state in self.states.values():
             if state.first < before:
                 state.forget(before)

@@ -87,7 +87,7 @@ class Dissector:
         self._frames.note_again(
             [
                 Note(
-                    trace.hashes(),
+                    trace.shingles,
                     actor,
                     trace.framed_hashes() if trace.frame else _NOTHING,
                     trace.frame,

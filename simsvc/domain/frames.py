@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +48,13 @@ class Framed:
     cuts: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A prompt that was counted before: its shingles and, where they lie in a frame, its name."""
+class Note(NamedTuple):
+    """A prompt that was counted before: its shingles, 8 bytes each, and who sent it.
 
-    hashes: Hashes
+    Where shingles lie in a frame, `frame` is its name and `framed` are those.
+    """
+
+    shingles: bytes
     actor: int
     framed: Hashes
     frame: int
@@ -85,18 +88,19 @@ class FrameTable:
         same, their order decides nothing, and they are counted at once; only the others one by one.
         """
         for part in _portions(notes):
-            hashes = np.concatenate([note.hashes for note in part])
-            owners = np.repeat(np.arange(len(part)), [len(note.hashes) for note in part])
+            hashes = np.frombuffer(b"".join([n.shingles for n in part]), "<u8").astype(np.uint64)
+            owners = np.repeat(np.arange(len(part)), [len(n.shingles) // 8 for n in part])
             slots = self._slots(hashes)
             contested = self._contested(slots, hashes)
             bits = np.array([_bit(note.actor) for note in part])[owners]
             self._note_alone(slots[~contested], hashes[~contested], bits[~contested])
             late = set(owners[contested].tolist())
-            for place, note in enumerate(part):
+            framed = {place for place, note in enumerate(part) if note.frame}
+            for place in sorted(late | framed):
                 if place in late:
-                    self.note(hashes[contested & (owners == place)], note.actor)
-                if note.frame:
-                    self.restore(note.framed, note.frame)
+                    self.note(hashes[contested & (owners == place)], part[place].actor)
+                if place in framed:
+                    self.restore(part[place].framed, part[place].frame)
 
     def take_apart(self, text: str, shingles: Shingles) -> Framed:
         """Split a user's turn into frame and payload. Reads only."""
@@ -186,7 +190,7 @@ def _portions(notes: Sequence[Note]) -> Iterator[list[Note]]:
     held = 0
     for note in notes:
         part.append(note)
-        held += len(note.hashes)
+        held += len(note.shingles) // 8
         if held >= _PORTION:
             yield part
             part, held = [], 0

@@ -45,8 +45,8 @@ def read_sealed(folder: Path, ordinal: int, visits: tuple[int, ...]) -> SealedSe
 def _sealed(folder: Path, ordinal: int, rows: Rows, ann: Ann | None) -> SealedSegment:
     half = np.load(folder / VECTORS, mmap_mode="r")
     times, seqs = rows["observed_at"], np.ascontiguousarray(rows["seq"])
-    span = int(times.min()), int(times.max())
-    return SealedSegment(ordinal, rows, seqs, half, ann, folder, *span)
+    first, last = int(times.min()), int(times.max())
+    return SealedSegment(ordinal, rows, seqs, half, ann, folder, first, last, len(rows))
 
 
 def write_hot(folder: Path, block: Block) -> None:

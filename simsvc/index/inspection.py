@@ -32,30 +32,33 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRows:
-    """Where a segment's rows lie, and the seqs that they span: first ≤ seq ≤ last."""
+    """Where a segment's rows lie, and the seqs that they span: first ≤ seq ≤ last.
+
+    Those observed before `since` are gone, though they are in the file.
+    """
 
     path: Path
     first: int
     last: int
+    since: int
 
     def between(self, first: int, below: int) -> Rows:
-        """Return the rows with first ≤ seq < below, ascending."""
+        """Return the rows left with first ≤ seq < below, ascending."""
         rows = np.load(self.path, mmap_mode="r")
         start, end = np.searchsorted(rows["seq"], [first, below])
-        return np.array(rows[start:end])
+        found = np.array(rows[start:end])
+        return found[found["observed_at"] >= self.since]
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found.
+    """What was found. `checkpoint` is None without a readable manifest.
 
-    `checkpoint` and `since` (see `Manifest`) are None without a readable manifest.
     `manifest` says what is wrong with it, "" for nothing. `unknown` are folders that it does not
     name. `rows` has the segments that are whole and not empty.
     """
 
     checkpoint: int | None
-    since: int | None
     manifest: str
     damages: tuple[Damage, ...]
     unknown: tuple[str, ...]
@@ -72,9 +75,9 @@ def inspect(folder: Path, generation_id: str) -> Inspection:
         manifest = read_manifest(folder, generation_id)
     except CorruptSnapshotError as error:
         # Which folders it named is not known: the repair makes all of them anew.
-        return Inspection(None, None, str(error), (), (), ())
+        return Inspection(None, str(error), (), (), ())
     if manifest is None:
-        return Inspection(None, None, "", (), there, ())
+        return Inspection(None, "", (), there, ())
     damages: list[Damage] = []
     rows: list[SegmentRows] = []
     for entry in manifest.entries:
@@ -88,8 +91,7 @@ def inspect(folder: Path, generation_id: str) -> Inspection:
         damages += found
     named = {entry.folder for entry in manifest.entries}
     unknown = tuple(name for name in there if name not in named)
-    checkpoint, since = manifest.checkpoint, manifest.since
-    return Inspection(checkpoint, since, "", tuple(damages), unknown, tuple(rows))
+    return Inspection(manifest.checkpoint, "", tuple(damages), unknown, tuple(rows))
 
 
 def _damages(folder: Path, entry: Entry) -> list[Damage]:
@@ -136,4 +138,6 @@ def _rows(folder: Path, entry: Entry) -> SegmentRows | Damage | None:
         # What is not finite is not near 1 either.
         if not (np.abs(norms - 1.0) <= UNIT_TOLERANCE).all():
             return Damage(entry.folder, VECTORS, "a vector is not of unit length")
-    return SegmentRows(path, int(rows["seq"][0]), int(rows["seq"][-1])) if len(rows) else None
+    if not len(rows):
+        return None
+    return SegmentRows(path, int(rows["seq"][0]), int(rows["seq"][-1]), entry.since)

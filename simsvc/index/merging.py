@@ -21,7 +21,7 @@ import numpy as np
 
 from simsvc.index.inverted import Half
 from simsvc.index.sealed import SealedSegment
-from simsvc.ports.index import Rows
+from simsvc.ports.index import ROW_DTYPE, Rows
 
 # Rows that the others must hold, of the largest's, for it to take them in.
 _REST = 0.5
@@ -71,9 +71,14 @@ def _alike(
 
 def together(segments: Sequence[SealedSegment]) -> tuple[Rows, Half]:
     """Return the rows (n,) left of segments and their vectors (n, d), in ascending order of seq."""
-    left = [segment.left() for segment in segments]
-    rows = np.concatenate([rows for rows, _ in left])
-    half = np.concatenate([half for _, half in left])
+    count, dimension = sum(s.remaining for s in segments), segments[0].half.shape[1]
+    rows, half = np.empty(count, ROW_DTYPE), np.empty((count, dimension), np.float16)
+    start = 0
+    for segment in segments:
+        end = start + segment.remaining
+        left = slice(None) if segment.living is None else segment.living
+        rows[start:end], half[start:end] = segment.rows[left], segment.half[left]
+        start = end
     if (np.diff(rows["seq"]) < 0).any():
         order = np.argsort(rows["seq"], kind="stable")
         rows, half = rows[order], half[order]

@@ -30,8 +30,9 @@ from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 class SealedSegment:
     """Rows (n,), their fp16 vectors (n, d), and an inverted file if there are many.
 
-    `first` and `last` are when the earliest and the latest row was observed, in µs. `living` (n,)
-    says which rows retention has left; None for all. `seqs` (n,) are the rows', side by side: to
+    `first` and `last` are when the earliest and the latest row was observed, in µs. Retention has
+    left what was observed from `since` on: `living` (n,) says which rows, None for all, and
+    `remaining` how many. `seqs` (n,) are the rows', side by side: to
     find one among them, NumPy would first copy a column of all.
     """
 
@@ -43,6 +44,8 @@ class SealedSegment:
     folder: Path
     first: int
     last: int
+    remaining: int
+    since: int = 0
     living: Mask | None = None
 
     def __len__(self) -> int:
@@ -53,16 +56,12 @@ class SealedSegment:
         """Return what a search works on."""
         return self
 
-    @property
-    def remaining(self) -> int:
-        """Return how many rows retention has left."""
-        return len(self) if self.living is None else int(self.living.sum())
-
     def after(self, time: int) -> SealedSegment:
-        """Return the segment without what was observed before a time (µs)."""
-        if time <= self.first:
+        """Return it without what was observed before a time (µs). What is gone stays so."""
+        if time <= max(self.first, self.since):
             return self
-        return replace(self, living=self.rows["observed_at"] >= time)
+        living = self.rows["observed_at"] >= time
+        return replace(self, since=time, living=living, remaining=int(living.sum()))
 
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
@@ -73,7 +72,11 @@ class SealedSegment:
         return best_candidates([self.candidates(queries, k)], queries, k)
 
     def candidates(self, queries: Vectors, k: int, share: float = 1.0) -> Candidates:
-        """Return what the k nearest (n, k) are chosen from; it holds a share of all rows."""
+        """Return what the k nearest (n, k) are chosen from.
+
+        Its rows, gone or not, are a `share` of all that are left: for as many neighbours among
+        those that are left it looks through more of all that it has.
+        """
         if self.ann is None:
             raise ValueError("only a segment with an inverted file has candidates")
         count = min(reranked(k), len(self))
@@ -107,15 +110,10 @@ class SealedSegment:
         """Return the vectors of some rows."""
         return widened(self.half[positions])
 
-    def left(self) -> tuple[Rows, Half]:
-        """Return the rows (n,) that retention has left, and their vectors (n, d)."""
-        if self.living is None:
-            return self.rows, self.half
-        return self.rows[self.living], self.half[self.living]
-
     def _as_block(self) -> Block:
-        rows, half = self.left()
-        return Block(rows, widened(half))
+        if self.living is None:
+            return Block(self.rows, widened(self.half))
+        return Block(self.rows[self.living], widened(self.half[self.living]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class SegmentedIndex:
         except CorruptSnapshotError as error:
             self._store.discard()
             return str(error)
-        self._segments.restore(snapshot.segments, snapshot.since)
+        self._segments.all = snapshot.segments
         self._last_seq = snapshot.checkpoint
         self._next_ordinal = 1 + max((s.ordinal for s in self._segments.all), default=0)
         hot = [s for s in self._segments.all if isinstance(s, HotSegment)]
@@ -172,7 +172,6 @@ class SegmentedIndex:
         """See `Snapshots.capture`."""
         view = SnapshotView(
             self._last_seq,
-            self._segments.since,
             tuple(s if isinstance(s, SealedSegment) else (s, s.block) for s in self._segments.all),
         )
         return lambda: self._store.write(view)
@@ -219,8 +218,9 @@ class SegmentedIndex:
             self._later(self._merge)
 
     def _later(self, work: Callable[[], None]) -> None:
+        future = self._sealer.submit(work)
         self._sealing = [f for f in self._sealing if not f.done() or f.exception()]
-        self._sealing.append(self._sealer.submit(work))
+        self._sealing.append(future)
 
     def _seal_now(self, hot: HotSegment) -> None:
         block = hot.block
@@ -230,9 +230,9 @@ class SegmentedIndex:
     def _merge(self) -> None:
         rule = self._rule
         while group := due(self._segments.all, rule.size, rule.fanout, rule.largest):
-            rows, half = together(group)
-            name = f"merged-{group[0].ordinal:08d}-{group[-1].ordinal:08d}-{len(rows):08d}"
-            if not self._write(group, name, rows, half):
+            left = sum(segment.remaining for segment in group)
+            name = f"merged-{group[0].ordinal:08d}-{group[-1].ordinal:08d}-{left:08d}"
+            if not self._write(group, name, *together(group)):
                 break
             for segment in group:
                 self._store.drop(segment.folder)
@@ -262,7 +262,7 @@ def _nearest_in(parts: Sequence[Block | SealedSegment], queries: Vectors, k: int
     exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
     found = [p.nearest(queries, k) for p in exact]
     if filed:
-        rows = sum(map(len, parts))
+        rows = sum(p.remaining if isinstance(p, SealedSegment) else len(p) for p in parts)
         candidates = [p.candidates(queries, k, len(p) / rows) for p in filed]
         found.append(best_candidates(candidates, queries, k))
     return best_of(found, len(queries), k)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from simsvc.index.hot import HotSegment
 from simsvc.index.sealed import SealedSegment
@@ -15,7 +15,7 @@ Segment = HotSegment | SealedSegment
 class Segments:
     """Hot segments of one bucket of time each, and sealed ones of any time.
 
-    `bucket` is in µs, and so is `since`: nothing observed before is found.
+    `bucket` is in µs, and so is `since`, up to which retention came when it last passed.
     """
 
     def __init__(self, bucket: int) -> None:
@@ -23,11 +23,6 @@ class Segments:
         self._lock = threading.Lock()
         self.all: tuple[Segment, ...] = ()
         self.since = 0
-
-    def restore(self, segments: Iterable[Segment], since: int) -> None:
-        """Begin with what a snapshot had."""
-        self.since = since
-        self.all = tuple(_after(segment, since) for segment in segments)
 
     def put(self, hot: HotSegment) -> None:
         """Add a new segment."""
@@ -51,7 +46,7 @@ class Segments:
         A sealed segment that has rows left stays, and holds the others until it is written again.
         """
         with self._lock:
-            self.since = max(self.since, time // self._bucket * self._bucket)
+            self.since = time // self._bucket * self._bucket
             passed = [s for s in self.all if self._span(s)[1] <= self.since]
             gone = {s.ordinal for s in passed}
             left = [s for s in self.all if s.ordinal not in gone]

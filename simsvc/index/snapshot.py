@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -38,25 +39,23 @@ def _sha256_of(manifest: dict[str, Any]) -> str:
 class Entry:
     """A segment in the manifest. `visits` (see `Ann`) is empty without an inverted file.
 
-    `bucket` is a hot segment's; None for a sealed one, which may hold traffic of several.
+    `bucket` is a hot segment's; None for a sealed one, which may hold traffic of several: of that
+    only what was observed from `since` (µs) on is left, whatever the files have.
     """
 
     folder: str
     bucket: int | None
     ordinal: int
+    since: int
     visits: tuple[int, ...]
     files: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a manifest says: the seq up to which its snapshot goes, and the segments.
-
-    Rows that were observed before `since` (µs) are not found, whatever segment has them still.
-    """
+    """What a manifest says: the seq up to which its snapshot goes, and the segments."""
 
     checkpoint: int
-    since: int
     entries: tuple[Entry, ...]
 
 
@@ -73,7 +72,7 @@ def read_manifest(folder: Path, generation_id: str) -> Manifest | None:
         if manifest.pop("sha256") != _sha256_of(manifest):
             raise CorruptSnapshotError("the manifest is not what was written")
         entries = tuple(Entry(**entry) for entry in manifest["segments"])
-        return Manifest(int(manifest["checkpoint"]), int(manifest["since"]), entries)
+        return Manifest(int(manifest["checkpoint"]), entries)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -85,7 +84,6 @@ class SnapshotView:
     """The index at one moment: sealed segments, and hot ones with the block they had."""
 
     checkpoint: int
-    since: int
     segments: tuple[SealedSegment | tuple[HotSegment, Block], ...]
 
 
@@ -94,7 +92,6 @@ class Loaded:
     """What a start begins with."""
 
     checkpoint: int
-    since: int
     segments: tuple[HotSegment | SealedSegment, ...]
 
 
@@ -118,7 +115,7 @@ class SnapshotStore:
         manifest = read_manifest(self.folder, self._generation_id)
         if manifest is None:
             self._remove_unlisted()
-            return Loaded(0, 0, ())
+            return Loaded(0, ())
         try:
             segments = tuple(self._read(entry, dimension) for entry in manifest.entries)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
@@ -126,7 +123,7 @@ class SnapshotStore:
         self._entries = {entry.folder: entry for entry in manifest.entries}
         self.checkpoint = manifest.checkpoint
         self._remove_unlisted()
-        return Loaded(self.checkpoint, manifest.since, segments)
+        return Loaded(self.checkpoint, segments)
 
     def discard(self) -> None:
         """Remove all that is there."""
@@ -143,23 +140,29 @@ class SnapshotStore:
                 "version": _VERSION,
                 "generation": self._generation_id,
                 "checkpoint": view.checkpoint,
-                "since": view.since,
                 "segments": [asdict(entry) for entry in entries],
             }
             manifest["sha256"] = _sha256_of(manifest)
             replace_file(self.folder / MANIFEST, json.dumps(manifest, indent=1).encode())
-            superseded = (set(self._entries) | self._dropped) - {e.folder for e in entries}
-            self._dropped = set()
+            self._dropped |= set(self._entries)
+            self._dropped -= {entry.folder for entry in entries}
             self._entries = {entry.folder: entry for entry in entries}
             self.checkpoint = view.checkpoint
-            for name in superseded:
-                shutil.rmtree(self.folder / name)
+            self._remove_dropped()
             return view.checkpoint
 
     def drop(self, folder: Path) -> None:
         """Remove a segment's folder with the next snapshot, which does not name it any more."""
         with self._writing:
             self._dropped.add(folder.name)
+
+    def _remove_dropped(self) -> None:
+        """Remove what no manifest names. What cannot be removed now is, with the next one."""
+        for name in sorted(self._dropped):
+            # Retention and a merge may both have let go of it, one before the last snapshot.
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.folder / name)
+            self._dropped.discard(name)
 
     def _write(self, segment: SealedSegment | tuple[HotSegment, Block]) -> Entry:
         if isinstance(segment, SealedSegment):
@@ -176,8 +179,9 @@ class SnapshotStore:
     ) -> Entry:
         known = self._entries.get(name)
         files = known.files if known else checksums(self.folder / name)
-        bucket = segment.bucket if isinstance(segment, HotSegment) else None
-        return Entry(name, bucket, segment.ordinal, visits, files)
+        if isinstance(segment, HotSegment):
+            return Entry(name, segment.bucket, segment.ordinal, 0, visits, files)
+        return Entry(name, None, segment.ordinal, segment.since, visits, files)
 
     def _read(self, entry: Entry, dimension: int) -> HotSegment | SealedSegment:
         folder = self.folder / entry.folder
@@ -185,7 +189,7 @@ class SnapshotStore:
             raise CorruptSnapshotError(f"{entry.folder} is not what was written")
         if entry.bucket is not None:
             return read_hot(folder, entry.bucket, entry.ordinal, dimension)
-        return read_sealed(folder, entry.ordinal, tuple(entry.visits))
+        return read_sealed(folder, entry.ordinal, tuple(entry.visits)).after(entry.since)
 
     def _remove_unlisted(self) -> None:
         """Remove what a crash left between two manifests."""

@@ -33,7 +33,7 @@ def sealed(ordinal: int, seqs: list[int]) -> SealedSegment:
     rows["observed_at"] = rows["seq"]
     first, last = min(seqs), max(seqs)
     folder = Path(f"sealed-{ordinal}")
-    return SealedSegment(ordinal, rows, rows["seq"], half, None, folder, first, last)
+    return SealedSegment(ordinal, rows, rows["seq"], half, None, folder, first, last, len(rows))
 
 
 def sizes(*lengths: int) -> list[SealedSegment]:

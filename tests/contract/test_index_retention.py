@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
 from simsvc.index import segmented as segmented_module
 from simsvc.index.files import VECTORS, write_sealed
 from simsvc.index.segmented import SegmentedIndex, SegmentRule
-from simsvc.ports.index import IndexFilter
+from simsvc.ports.index import ROW_DTYPE, IndexFilter
 from tests.contract.indexes import (
     BUCKET,
     NO_FILTER,
@@ -22,6 +24,7 @@ from tests.contract.indexes import (
     segmented,
     vectors_of,
 )
+from tests.contract.test_index_product import embeddings
 
 SEQS = range(1, 401)
 QUERIES = vectors_of(range(5_000, 5_010))
@@ -76,6 +79,7 @@ def test_what_is_old_is_not_found_before_it_is_written_again(
     segments = index.stats().segments
     for bucket in (1, 3):
         kept = kept_from(bucket * BUCKET)
+        index.capture()()
         assert index.drop_before(bucket * BUCKET) > 0
         assert_only(index, kept)
     assert index.stats().segments == segments
@@ -110,23 +114,32 @@ def test_a_restart_before_it_is_written_again_finds_nothing_old(tmp_path: Path) 
     assert in_files(tmp_path) == len(kept_from(2 * BUCKET))
 
 
+@pytest.mark.parametrize("snapshots", [False, True])
 def test_retention_that_comes_while_segments_are_merged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, snapshots: bool
 ) -> None:
     index = segmented(tmp_path, MERGED)
-    passed = iter((1, 2, 3, 4))
+    gone: list[int] = []
 
-    def write(*args: object) -> object:
-        # The segments were read, and retention changes them before the new one is there.
-        index.drop_before(next(passed, 4) * BUCKET)
-        return write_sealed(*args)  # type: ignore[arg-type]
+    def write(folder: Path, *args: object) -> object:
+        if folder.name.startswith("merged"):
+            # The segments were read, and one is gone before the new one is there.
+            gone.append(index.drop_before(BUCKET))
+            if snapshots:
+                index.capture()()
+        return write_sealed(folder, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(segmented_module, "write_sealed", write)
-    fill_index(index, SEQS)
-    assert index.drop_before(4 * BUCKET) == 0
-    assert_only(index, kept_from(4 * BUCKET))
+    rows = rows_of(range(1, 49))
+    rows["observed_at"] = np.where(rows["seq"] <= 16, 0, BUCKET)
+    index.add(rows, vectors_of(rows["seq"]))
+    index.finish_sealing()
+    # Once all three, and once again without what was gone meanwhile.
+    assert gone == [16, 0]
+    found = index.over(QUERIES[0], -1.0, NO_FILTER)
+    assert sorted(found["seq"].tolist()) == list(range(17, 49))
     index.capture()()
-    assert in_files(tmp_path) == len(kept_from(4 * BUCKET))
+    assert in_files(tmp_path) == 32
 
 
 def test_traffic_older_than_retention_goes_with_the_next_round(tmp_path: Path) -> None:
@@ -139,12 +152,48 @@ def test_traffic_older_than_retention_goes_with_the_next_round(tmp_path: Path) -
     assert in_files(tmp_path) == len(kept_from(3 * BUCKET))
 
 
-def test_retention_never_goes_back(tmp_path: Path) -> None:
-    index = segmented(tmp_path, MERGED)
-    fill_index(index, SEQS)
+def test_what_is_gone_does_not_come_back_and_older_traffic_may_come(tmp_path: Path) -> None:
+    index, _ = mixed(tmp_path, MERGED)
     index.drop_before(3 * BUCKET)
+    # Retention is longer now, and somebody sends what was observed before.
     assert index.drop_before(BUCKET) == 0
     assert_only(index, kept_from(3 * BUCKET))
+    later = range(401, 431)
+    index.add(rows_of(later), vectors_of(later))
+    expected = kept_from(3 * BUCKET) + kept_from(BUCKET, later)
+    assert index.drop_before(BUCKET) == len(later) - len(kept_from(BUCKET, later))
+    for restarted in (False, True):
+        if restarted:
+            index.capture()()
+            index = segmented(tmp_path, MERGED, Later())
+            assert index.restore() == ""
+        found = index.over(QUERIES[0], -1.0, NO_FILTER)
+        assert sorted(found["seq"].tolist()) == expected
+
+
+def test_with_product_codes_the_nearest_of_what_is_left_are_found(tmp_path: Path) -> None:
+    vectors = embeddings(6000)
+    rows = np.zeros(6000, ROW_DTYPE)
+    rows["seq"] = np.arange(1, 6001)
+    # Of the larger segment most is old, of the smaller nothing.
+    rows["observed_at"] = np.where(np.arange(6000) < 3900, 0, BUCKET)
+    sealer = Later()
+    rule = SegmentRule(2 * BUCKET, 4000, 1024, 0.95)
+    index = segmented(tmp_path, rule, sealer, dimension=vectors.shape[1])
+    index.add(rows[:4000], vectors[:4000])
+    sealer.run()
+    index._rule = replace(rule, size=2000)
+    index.add(rows[4000:], vectors[4000:])
+    sealer.run()
+    index._segments._bucket = BUCKET
+    assert index.drop_before(BUCKET) == 3900
+    queries = embeddings(100, seed=2)
+    exact = -np.sort(-(queries @ vectors[3900:].T), axis=1)[:, 9]
+    found = index.nearest(queries, 10)
+    assert (found.rows["observed_at"] == BUCKET).all()
+    assert (found.scores >= exact[:, None] - 1e-5).mean() > 0.9
+    codes = [s.ann.file.index for s in index._segments.all]  # type: ignore[union-attr]
+    assert {type(c) for c in codes} == {faiss.IndexIVFPQFastScan}
 
 
 def test_all_of_it_goes(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_manifest_without_a_checkpoint(folder: Path) -> None:
         lambda m: m.update(checkpoint=m["checkpoint"] + 512),
         lambda m: m["segments"].pop(),
         lambda m: m["segments"][0].update(ordinal=m["segments"][0]["ordinal"] + 1),
-        lambda m: m.update(since=m["since"] + 1000),
+        lambda m: m["segments"][0].update(since=1000),
     ],
 )
 def test_a_manifest_that_was_changed(

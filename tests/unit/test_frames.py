@@ -231,7 +231,9 @@ def _counted(hashes: list[int], actor: int, framed: int, table: FrameTable) -> N
     mine = np.array(hashes, np.uint64)
     table.note(mine, actor)
     inside = mine[:framed]
-    return Note(mine, actor, inside, table.name(inside) if len(inside) else 0)
+    return Note(
+        mine.astype("<u8").tobytes(), actor, inside, table.name(inside) if len(inside) else 0
+    )
 
 
 # Few slots and few shingles for each, so that many meet; some twice in one prompt.

@@ -8,9 +8,8 @@ Null: each continued conversation moves with the ordinary rate, so that moves ar
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
-
-import numpy as np
 
 from simsvc.domain.signals.tails import log_poisson_at_least
 
@@ -21,8 +20,9 @@ class Conversations:
     """Who sent which state of a conversation last. A table of fixed size: old states give way."""
 
     def __init__(self, slots: int = _SLOTS) -> None:
-        self._states = np.zeros(slots, np.uint64)
-        self._actors = np.zeros(slots, np.int64)
+        # Arrays of Python's own: one number of them is read four times as fast as of NumPy's.
+        self._states = array("Q", bytes(8 * slots))
+        self._actors = array("q", bytes(8 * slots))
 
     def follow(self, prefix: bytes, state: bytes, actor: int) -> int:
         """Note a prompt; return the other actor that its conversation comes from, or 0.
@@ -32,7 +32,7 @@ class Conversations:
         origin = 0
         if prefix:
             slot, tag = self._find(prefix)
-            known = int(self._actors[slot]) if self._states[slot] == tag else 0
+            known = self._actors[slot] if self._states[slot] == tag else 0
             origin = known if known not in (0, actor, _MANY) else 0
         if not state:
             return origin
@@ -44,9 +44,9 @@ class Conversations:
             self._states[slot], self._actors[slot] = tag, actor
         return origin
 
-    def _find(self, state: bytes) -> tuple[int, np.uint64]:
-        value = int.from_bytes(state[:8], "little")
-        return value % len(self._states), np.uint64(value)
+    def _find(self, state: bytes) -> tuple[int, int]:
+        tag = int.from_bytes(state[:8], "little")
+        return tag % len(self._states), tag
 
 
 _MANY = -(2**63)
