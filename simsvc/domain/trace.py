@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from simsvc.domain.shingles import Hashes
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Kept with a prompt in the record, so that a restart counts what was counted.
 
     `frame` names its frame and `origin` the actor that its conversation moved from (0: none).

@@ -118,7 +118,8 @@ def test_a_restart_before_it_is_written_again_finds_nothing_old(tmp_path: Path) 
 def test_retention_that_comes_while_segments_are_merged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, snapshots: bool
 ) -> None:
-    index = segmented(tmp_path, MERGED)
+    sealer = Later()
+    index = segmented(tmp_path, MERGED, sealer)
     gone: list[int] = []
 
     def write(folder: Path, *args: object) -> object:
@@ -133,7 +134,7 @@ def test_retention_that_comes_while_segments_are_merged(
     rows = rows_of(range(1, 49))
     rows["observed_at"] = np.where(rows["seq"] <= 16, 0, BUCKET)
     index.add(rows, vectors_of(rows["seq"]))
-    index.finish_sealing()
+    sealer.run()
     # Once all three, and once again without what was gone meanwhile.
     assert gone == [16, 0]
     found = index.over(QUERIES[0], -1.0, NO_FILTER)
