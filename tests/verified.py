@@ -73,9 +73,10 @@ class World:
     def index(self, generation: str) -> Path:
         return self.data / "index" / generation
 
-    def segment(self, generation: str, kind: str = "sealed") -> Path:
-        """Return a segment's folder."""
-        return sorted(self.index(generation).glob(f"{kind}-*"))[0]
+    def segment(self, generation: str, *, hot: bool = False) -> Path:
+        """Return a segment's folder; a sealed one may have been merged since."""
+        folders = [p for p in self.index(generation).iterdir() if p.is_dir()]
+        return min(p for p in folders if p.name.startswith("hot-") == hot)
 
     def change_manifest(self, generation: str, edit: Callable[[dict[str, Any]], object]) -> None:
         """Edit a manifest, and give it the checksum that belongs to what it says then."""

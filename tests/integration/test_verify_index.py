@@ -73,7 +73,7 @@ def test_a_file_of_a_segment(world: World, harm: str, which: str) -> None:
 def test_all_that_is_damaged_is_named(world: World) -> None:
     flip_a_bit(world.segment(world.old) / "rows.npy")
     (world.segment(world.old) / "ann.faiss").unlink()
-    hot = world.segment(world.old, "hot")
+    hot = world.segment(world.old, hot=True)
     shutil.rmtree(hot)
     found = {(f["segment"], f.get("file", "")) for f in faults_in(verify(code=1))}
     sealed = world.segment(world.old).name
