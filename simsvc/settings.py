@@ -157,7 +157,7 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
         1024, ge=16, description="Prompts from which a sealed segment is searched approximately."
     )
     recall: float = Field(
-        0.95, gt=0, le=1, description="Recall@10 that a sealed segment is tuned to."
+        0.955, gt=0, le=1, description="Recall@10 that a sealed segment is tuned to."
     )
     search_threads: int = Field(2, ge=1, description="Look-ups that run at once.")
     search_similarity: float = Field(

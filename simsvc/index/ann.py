@@ -18,12 +18,13 @@ from simsvc.index.inverted import (
     InvertedFile,
     fill,
     main_directions,
+    unseen,
     wide,
 )
 from simsvc.ports.index import Vectors
 
 # Queries that recall is measured with, at the least, and rows for each in a large segment.
-_SAMPLE, _ROWS_A_SAMPLE = 300, 512
+_SAMPLE, _ROWS_A_SAMPLE = 1000, 512
 _SAMPLE_K = 10
 # Neighbours of the ten nearest that a segment may hold: each has its own number of lists.
 _RANKS = (1, 2, 3, 5, 7, _SAMPLE_K)
@@ -71,7 +72,7 @@ def train(vectors: Vectors | Half, recall: float) -> Ann:
     """
     count, dimension = vectors.shape
     wanted = max(_SAMPLE, count // _ROWS_A_SAMPLE)
-    sample = np.arange(0, count, max(1, count // wanted))[:wanted]
+    sample = unseen(count, wanted)
     true = _true_scores(wide(vectors[sample]), vectors)
     halves = dimension % 2 == 0 and count >= _LEAST_FOR_PRODUCT and recall < 1
     for directions in _turns(vectors) if halves else ():

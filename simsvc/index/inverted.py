@@ -113,10 +113,9 @@ def fill(
     By product codes, of some `directions` if they are given, or by 8-bit codes.
     """
     count = len(vectors)
-    lists = max(1, min(int(_LISTS * np.sqrt(count)), count // _LEAST_IN_LIST))
+    lists = _lists(count)
     # More than the clustering looks at would only take memory.
-    step = max(1, count // max(_PER_LIST * lists, AT_ONCE))
-    sample = wide(vectors[::step])
+    sample = wide(vectors[:: _step(count)])
     dimension = sample.shape[1] if directions is None else directions.shape[1]
     index = _product(dimension, lists) if product else _factory(dimension, lists, "SQ8")
     made = InvertedFile(index, directions)
@@ -124,6 +123,28 @@ def fill(
     for start in range(0, count, AT_ONCE):
         index.add(made._turned(wide(vectors[start : start + AT_ONCE])))
     return made
+
+
+def unseen(count: int, wanted: int) -> Ids:
+    """Return positions of rows that `fill` is not trained on, if there are any, evenly spread.
+
+    Lists lie around what they were trained on: such rows find their neighbours more easily than
+    what comes later.
+    """
+    step = _step(count)
+    positions = np.arange(count)
+    if step > 1:
+        positions = positions[positions % step == 1]
+    return positions[:: max(1, len(positions) // wanted)][:wanted]
+
+
+def _lists(count: int) -> int:
+    return max(1, min(int(_LISTS * np.sqrt(count)), count // _LEAST_IN_LIST))
+
+
+def _step(count: int) -> int:
+    """Return which of the rows, every so many, are trained on."""
+    return max(1, count // max(_PER_LIST * _lists(count), AT_ONCE))
 
 
 def _product(dimension: int, lists: int) -> Any:
