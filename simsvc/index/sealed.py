@@ -32,8 +32,8 @@ class SealedSegment:
 
     `first` and `last` are when the earliest and the latest row was observed, in µs. Retention has
     left what was observed from `since` on: `living` (n,) says which rows, None for all, and
-    `remaining` how many. `seqs` (n,) are the rows', side by side: to
-    find one among them, NumPy would first copy a column of all.
+    `remaining` how many. `seqs` (n,) are the rows', side by side: to find one among them, NumPy
+    would first copy a column of all.
     """
 
     ordinal: int

@@ -81,7 +81,7 @@ class VectorIndex(Protocol):
         ...
 
     def drop_before(self, time: int) -> int:
-        """Drop all segments that end by `time` (µs); return how many rows went."""
+        """Let nothing be found of buckets that end by `time` (µs); return how many rows went."""
         ...
 
     def stats(self) -> IndexStats:
