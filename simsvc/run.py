@@ -19,6 +19,7 @@ from simsvc.core.insight.campaigns import CampaignInsight
 from simsvc.core.lifecycle import WriteProbe
 from simsvc.core.sharing import ShareRule, Sharing
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
+from simsvc.later import load_libraries
 from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError
 from simsvc.rpc.address import AddressTakenError
@@ -105,6 +106,7 @@ async def _serve(settings: Settings) -> None:
         generations=service.generations,
         alerts=service.alerts.run,
         finish_sealing=service.staging.finish_sealing,
+        warm=lambda: service.threads.looking.submit(load_libraries),
         close=service.close,
     )
     address = f"{settings.listen.rpartition(':')[0]}:{port}"

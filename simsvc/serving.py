@@ -26,7 +26,8 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a running server consists of. `finish_sealing` waits for
-    segments; `close` lets go of everything at the end."""
+    segments; `warm` prepares beside what the first answers need; `close`
+    lets go of everything at the end."""
 
     server: grpc.aio.Server
     health: Health
@@ -39,6 +40,7 @@ class Parts:
     generations: Generations
     alerts: Callable[[], Coroutine[None, None, None]]
     finish_sealing: Callable[[], None]
+    warm: Callable[[], object]
     close: Callable[[], None]
 
 
@@ -62,6 +64,7 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
         await parts.generations.resume()
         parts.readiness.reason = ""
         _log.info("serving", address=address)
+        parts.warm()
         tasks += [
             asyncio.create_task(parts.lifecycle.run(), name="lifecycle"),
             asyncio.create_task(parts.probe.run(), name="probe"),

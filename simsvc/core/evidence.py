@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from simsvc.core.bystanders import Bystanders
 from simsvc.core.claims import claims_of, lockstep_evidence, reference_evidence
@@ -129,7 +129,7 @@ class Measurer:
         pairs = sums.n.sum() ** 2 - (sums.n**2).sum()
         error = self._noise * math.sqrt(2 / max(pairs, 1.0))
         groups = log_choose(self._places, len(places))
-        log_p = float(stats.norm.logsf(seen.cross / max(error, 1e-12))) + groups
+        log_p = float(scipy.stats.norm.logsf(seen.cross / max(error, 1e-12))) + groups
         return seen, min(0.0, max(log_p, _NORMAL_TAIL))
 
     def _labour(self, members: Ints, source: Flags, same: int, pairs: int) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
@@ -165,6 +164,9 @@ def communities(
     edges: list[tuple[int, int, float]], least: int, resolution: float = 1.0
 ) -> list[Ints]:
     """Return communities of accounts, largest first (Louvain; Blondel et al. 2008)."""
+    # A start need not wait for it: see `simsvc.later`.
+    import networkx as nx  # noqa: PLC0415
+
     graph: nx.Graph[int] = nx.Graph()
     graph.add_weighted_edges_from(edges)
     found = nx.community.louvain_communities(graph, seed=1, resolution=resolution)

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import HashingVectorizer
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import HashingVectorizer
 
 # The name of this preprocessing: part of the generation. Change it with anything below.
 LEXICAL = "char-2-3/0.3-0.7"
@@ -65,6 +68,9 @@ def ngram_vector(text: str, dimension: int) -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def _vectorizer(dimension: int) -> HashingVectorizer:
+    # Two seconds to import: see `simsvc.later`.
+    from sklearn.feature_extraction.text import HashingVectorizer  # noqa: PLC0415
+
     return HashingVectorizer(
         analyzer="char", ngram_range=_NGRAMS, n_features=dimension, norm="l2", lowercase=True
     )

@@ -91,6 +91,7 @@ class Stack:
             generations=self.generations,
             alerts=self.lifecycle.run,
             finish_sealing=lambda: None,
+            warm=lambda: None,
             close=self._close,
         )
 

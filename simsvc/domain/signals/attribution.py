@@ -18,7 +18,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.isotonic import IsotonicRegression
 
 from simsvc.domain.signals.robust import weighted_median
 from simsvc.domain.signals.twins import (
@@ -141,6 +140,9 @@ class Attributor:
         weight_in = float(self._weights[mine].sum())
         weight_out = max(float(self._weights[~mine].sum()), 1e-9)
         balance = np.where(mine, 0.5 / max(weight_in, 1e-9), 0.5 / weight_out) * self._weights
+        # A start need not wait for it: see `simsvc.later`.
+        from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
+
         rising = IsotonicRegression(out_of_bounds="clip")
         chance = rising.fit(scores, mine, sample_weight=balance).predict(scores)
         chance = (chance * weight_in + 0.5) / (weight_in + 1.0)

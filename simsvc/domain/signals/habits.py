@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from simsvc.domain.signals.robust import weighted_median
 from simsvc.domain.signals.twins import Floats
@@ -47,7 +47,8 @@ def log_odds_of_task(seen: Likeness, chance: float) -> Floats:
     usual = weighted_median(b / (k + 0.5), k)
     task = seen.bursts * max(chance, 1e-4) + (usual + _FALLEN) * (k + 0.5)
     habit = np.maximum(seen.bursts * (k + 0.5) / (seen.alone + 1.0), task)
-    ratio = np.asarray(stats.poisson.logpmf(b, task) - stats.poisson.logpmf(b, habit), np.float64)
+    count = scipy.stats.poisson
+    ratio = np.asarray(count.logpmf(b, task) - count.logpmf(b, habit), np.float64)
     return ratio + math.log((1 - _HABIT) / _HABIT)
 
 

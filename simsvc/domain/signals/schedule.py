@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from simsvc.domain.signals.tails import finite, log_poisson_at_most
 
@@ -107,10 +107,10 @@ def _closer(group: Floats, others: Floats) -> float:
     if min(n, m) < _LEAST:
         return 0.0
     mine, theirs = (np.abs(x - np.median(x)) for x in (group, others))
-    ranks = stats.rankdata(np.concatenate([mine, theirs]))
+    ranks = scipy.stats.rankdata(np.concatenate([mine, theirs]))
     closer = 1 - (float(ranks[:n].sum()) - n * (n + 1) / 2) / (n * m)
     error = math.sqrt((n + m + 1) / (12 * n * m))
-    return finite(float(stats.norm.logsf((closer - _CLOSER_BY_HABIT) / error)))
+    return finite(float(scipy.stats.norm.logsf((closer - _CLOSER_BY_HABIT) / error)))
 
 
 def successive(times: Floats, owners: npt.NDArray[np.int64]) -> bool:
@@ -135,7 +135,7 @@ def successive(times: Floats, owners: npt.NDArray[np.int64]) -> bool:
 def _mann_whitney(group: Floats, others: Floats, side: Literal["less", "greater"]) -> float:
     if min(len(group), len(others)) < _LEAST:
         return 0.0
-    result = stats.mannwhitneyu(group, others, alternative=side, method="asymptotic")
+    result = scipy.stats.mannwhitneyu(group, others, alternative=side, method="asymptotic")
     return _log(float(result.pvalue))
 
 

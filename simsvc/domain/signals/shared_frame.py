@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import stats
+import scipy
 
 from simsvc.domain.signals.tails import finite
 
@@ -38,4 +38,4 @@ def log_p_shared_frame(use: FrameUse) -> float:
     """
     total = use.members + use.others
     users = use.inside + use.outside
-    return finite(float(stats.hypergeom.logsf(use.inside - 1, total, users, use.members)))
+    return finite(float(scipy.stats.hypergeom.logsf(use.inside - 1, total, users, use.members)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+import scipy
 
 LEAST = -1e6
 
@@ -18,7 +18,7 @@ def log_poisson_at_least(k: int, mean: float) -> float:
     """Return ln P(X ≥ k) for X ~ Poisson(mean)."""
     if k <= 0:
         return 0.0
-    log_p = float(stats.poisson.logsf(k - 1, mean))
+    log_p = float(scipy.stats.poisson.logsf(k - 1, mean))
     if math.isfinite(log_p):
         return finite(log_p)
     # Far out the first term is nearly all: P(X = k)/(1 − mean/(k + 1)).
@@ -28,7 +28,7 @@ def log_poisson_at_least(k: int, mean: float) -> float:
 
 def log_poisson_at_most(k: int, mean: float) -> float:
     """Return ln P(X ≤ k) for X ~ Poisson(mean)."""
-    log_p = float(stats.poisson.logcdf(k, mean))
+    log_p = float(scipy.stats.poisson.logcdf(k, mean))
     if math.isfinite(log_p) or k < 0 or mean <= 0:
         return finite(log_p)
     # Far out the last term is nearly all: P(X = k)/(1 − k/mean).

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+import scipy
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
@@ -40,7 +40,9 @@ def sums_of(vectors: Vectors, owners: Owners, count: int) -> Sums:
     """Add up vectors (n, d) by owner, of which there are `count`."""
     n = np.bincount(owners, minlength=count).astype(np.float64)
     places = (owners, np.arange(len(owners)))
-    belongs = sparse.csr_array((np.ones(len(owners), np.float32), places), (count, len(owners)))
+    belongs = scipy.sparse.csr_array(
+        (np.ones(len(owners), np.float32), places), (count, len(owners))
+    )
     s = np.asarray(belongs @ vectors, np.float64)
     squares = np.einsum("ij,ij->i", vectors, vectors)
     q = np.bincount(owners, squares, minlength=count).astype(np.float64)
