@@ -114,7 +114,7 @@ def main(
 
 
 def _run(traffic: Traffic, settings: Settings, threads: Threads) -> Iterator[Any]:
-    index = make_index(settings, _MODEL, threads.sealing, threads.helpers)
+    index = make_index(settings, _MODEL, threads.sealing, threads.helpers, merging=threads.merging)
     assigner = make_family_assigner(settings, index)
     detector = make_detector(settings, index, Thresholds())
     step = _DAYS * 86_400 * _SECOND // traffic.prompts

@@ -75,10 +75,11 @@ def make_index(
     sealing: Executor,
     helpers: Executor | None = None,
     generation: str = "",
+    merging: Executor | None = None,
 ) -> SegmentedIndex:
     """Return the index of the settings for a generation, the model's own where none is named.
 
-    It is empty until it is restored.
+    It is empty until it is restored. Where no thread is for `merging`, the one for `sealing` does.
     """
     rule = SegmentRule(
         bucket=int(settings.segment_span * MICROSECONDS),
@@ -92,7 +93,7 @@ def make_index(
     )
     name = generation or generation_id(model)
     store = SnapshotStore(settings.data_dir / "index" / name, name)
-    return SegmentedIndex(model.dimension, rule, store, sealing, helpers)
+    return SegmentedIndex(model.dimension, rule, store, sealing, helpers, merging)
 
 
 def discard_index(settings: Settings, generation: str) -> None:

@@ -94,7 +94,9 @@ class StageFactory:
         batcher = make_batcher(settings, engine)
         name = record.generation.generation_id
         threads = self._threads
-        index = make_index(settings, engine.info, threads.sealing, threads.helpers, name)
+        index = make_index(
+            settings, engine.info, threads.sealing, threads.helpers, name, threads.merging
+        )
         stage = make_stage(settings, record, batcher, index)
         self._loaded[id(stage)] = (stage, _Loaded(batcher, index))
         self._keep(asyncio.create_task(self._watch(stage, batcher)))

@@ -13,7 +13,8 @@ from simsvc import niceness
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Readers answer look-ups; one thread each writes, seals segments and looks at all accounts.
+    """Readers answer look-ups; one thread each writes, seals segments, merges them and looks at all
+    accounts.
 
     `helpers`, one less than there are cores, answer a share of whoever has many queries. `staging`
     fills a generation that is to take over.
@@ -22,6 +23,7 @@ class Threads:
     readers: ThreadPoolExecutor
     writing: ThreadPoolExecutor
     sealing: ThreadPoolExecutor
+    merging: ThreadPoolExecutor
     looking: ThreadPoolExecutor
     helpers: ThreadPoolExecutor
     staging: ThreadPoolExecutor
@@ -33,6 +35,7 @@ class Threads:
             ThreadPoolExecutor(readers, "read", initializer=_one_core),
             ThreadPoolExecutor(1, "write", initializer=_one_core),
             ThreadPoolExecutor(1, "seal", initializer=_in_the_background),
+            ThreadPoolExecutor(1, "merge", initializer=_in_the_background),
             ThreadPoolExecutor(1, "look", initializer=_in_the_background),
             ThreadPoolExecutor(max(1, cores() - 1), "search", initializer=_one_core),
             ThreadPoolExecutor(1, "stage", initializer=_in_the_background),
@@ -40,7 +43,7 @@ class Threads:
 
     def shutdown(self) -> None:
         """Finish what is under way."""
-        rest = (self.sealing, self.readers, self.writing, self.helpers)
+        rest = (self.sealing, self.merging, self.readers, self.writing, self.helpers)
         for pool in (self.staging, self.looking, *rest):
             pool.shutdown()
 

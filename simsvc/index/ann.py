@@ -6,8 +6,10 @@ of it, and visits fewer of its lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 
@@ -29,6 +31,8 @@ _SAMPLE_K = 10
 # Neighbours of the ten nearest that a segment may hold: each has its own number of lists.
 _RANKS = (1, 2, 3, 5, 7, _SAMPLE_K)
 _SAME_SCORE = 1e-5
+# Steps of a tenth: half as many lists again, or twice.
+_STRIDE = 6
 # Product codes of fewer rows say too little of them.
 _LEAST_FOR_PRODUCT = 1024
 _SPARE, _LEAST_CANDIDATES = 32, 64
@@ -92,13 +96,12 @@ def _turns(vectors: Vectors | Half) -> list[Vectors | None]:
     return [None] if main is None else [main, None]
 
 
-def _steps(most: int) -> Iterator[int]:
-    """Yield 1, 2, 3 … and on by a fifth, and `most`: the cost of a search grows with each."""
-    nprobe = 1
-    while nprobe < most:
-        yield nprobe
-        nprobe = max(nprobe + 1, nprobe * 6 // 5)
-    yield most
+def _steps(most: int) -> list[int]:
+    """Return 1, 2, 3 … and on by a tenth, and `most`: the cost of a search grows with each."""
+    steps = [1]
+    while steps[-1] < most:
+        steps.append(min(most, max(steps[-1] + 1, steps[-1] * 11 // 10)))
+    return steps
 
 
 def _true_scores(queries: Vectors, vectors: Vectors | Half) -> Vectors:
@@ -122,21 +125,43 @@ def _visits(
 ) -> tuple[int, ...]:
     """Return the least lists with which each of `_RANKS` reaches a recall.
 
-    () if one does not in `most` of them.
+    () if one does not in `most` of them. More neighbours never need fewer lists: where a sample
+    says so, it is chance.
     """
     queries = wide(vectors[sample])
-    found: dict[int, int] = {}
-    for nprobe in _steps(most):
-        _, ids = file.search(queries, reranked(_SAMPLE_K + 1), nprobe)
-        scores = np.einsum("nkd,nd->nk", wide(vectors[ids]), queries)
+    steps = _steps(most)
+
+    @cache
+    def scores_at(place: int) -> Vectors:
+        _, ids = file.search(queries, reranked(_SAMPLE_K + 1), steps[place])
+        scores: Vectors = np.matmul(wide(vectors[ids]), queries[:, :, None])[:, :, 0]
         scores[ids < 0] = -np.inf
-        for rank in _RANKS:
-            if rank not in found and _recall(scores, true, rank) >= recall:
-                found[rank] = nprobe
-        if len(found) == len(_RANKS):
-            # More neighbours never need fewer lists: where a sample says so, it is chance.
-            return tuple(np.maximum.accumulate([found[rank] for rank in _RANKS]).tolist())
-    return ()
+        return scores
+
+    def suffices(rank: int, place: int) -> bool:
+        return _recall(scores_at(place), true, rank) >= recall
+
+    place = 0
+    visits: list[int] = []
+    for rank in _RANKS:
+        place = first_where(place, len(steps), partial(suffices, rank))
+        if place == len(steps):
+            return ()
+        visits.append(steps[place])
+    return tuple(visits)
+
+
+def first_where(start: int, end: int, holds: Callable[[int], bool]) -> int:
+    """Return the first place of [start, end) where something holds, and after it always; or `end`.
+
+    In strides, since the last places cost most.
+    """
+    while start < end:
+        last = min(start + _STRIDE, end) - 1
+        if holds(last):
+            return bisect_left(range(last), True, start, key=holds)
+        start = last + 1
+    return end
 
 
 def _recall(scores: Vectors, true: Vectors, rank: int) -> float:

@@ -179,8 +179,14 @@ def main_directions(vectors: Vectors | Half) -> Vectors | None:
 
 
 def wide(vectors: Vectors | Half) -> Vectors:
-    """Return vectors in fp32."""
-    return np.ascontiguousarray(vectors, np.float32)
+    """Return vectors (…, d) in fp32. FAISS widens them twice as fast as NumPy."""
+    if vectors.dtype != np.float16:
+        return np.ascontiguousarray(vectors, np.float32)
+    dimension = vectors.shape[-1]
+    decoder: Any = faiss.ScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16)
+    codes = np.ascontiguousarray(vectors).reshape(-1, dimension).view(np.uint8)
+    made: Vectors = decoder.decode(codes).reshape(vectors.shape)
+    return made
 
 
 def _selector(living: Mask) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -57,9 +57,11 @@ class SegmentRule:
 
 
 class SegmentedIndex:
-    """See `VectorIndex`. Adds come from one thread; searches and sealing run beside them.
+    """See `VectorIndex`. Adds come from one thread; searches, sealing and merging run beside them.
 
-    A search works on the tuple of segments that it found; sealing and retention replace the tuple.
+    A search works on the tuple of segments that it found; what runs beside it replaces the tuple.
+    A merge may take minutes, in which new segments are sealed by another thread than the
+    `merger`'s: until then they are searched row by row.
     """
 
     def __init__(
@@ -69,17 +71,19 @@ class SegmentedIndex:
         store: SnapshotStore,
         sealer: Executor,
         helpers: Executor | None = None,
+        merger: Executor | None = None,
     ) -> None:
         self._helpers = helpers
         self._dimension = dimension
         self._rule = rule
         self._store = store
         self._sealer = sealer
+        self._merger = merger or sealer
         self._segments = Segments(rule.bucket)
         self._last_seq = 0
         self._next_ordinal = 1
         self._open: dict[int, HotSegment] = {}
-        self._sealing: list[Future[None]] = []
+        self._under_way: list[Future[None]] = []
 
     @property
     def dimension(self) -> int:
@@ -177,9 +181,9 @@ class SegmentedIndex:
         return lambda: self._store.write(view)
 
     def finish_sealing(self) -> None:
-        """Wait for sealings under way; raise what went wrong in one."""
-        while self._sealing:
-            self._sealing.pop().result()
+        """Wait for sealings and merges under way; raise what went wrong in one."""
+        while self._under_way:
+            self._under_way.pop().result()
 
     def _add_to(self, bucket: int, rows: Rows, vectors: Vectors) -> None:
         while len(rows):
@@ -210,24 +214,26 @@ class SegmentedIndex:
         """Take a segment out of the way of adds and seal it in the background."""
         if self._open.get(hot.bucket) is hot:
             del self._open[hot.bucket]
-        self._later(partial(self._seal_now, hot))
+        sealed = self._later(self._sealer, partial(self._seal_now, hot))
+        self._later(self._merger, partial(self._merge, sealed))
 
     def _tidy(self) -> None:
         """Write what holds rows that retention has passed again without them, in the background."""
         if self._segments.holds_expired:
-            self._later(self._merge)
+            self._later(self._merger, self._merge)
 
-    def _later(self, work: Callable[[], None]) -> None:
-        future = self._sealer.submit(work)
-        self._sealing = [f for f in self._sealing if not f.done() or f.exception()]
-        self._sealing.append(future)
+    def _later(self, thread: Executor, work: Callable[[], None]) -> Future[None]:
+        future = thread.submit(work)
+        self._under_way = [f for f in self._under_way if not f.done() or f.exception()]
+        self._under_way.append(future)
+        return future
 
     def _seal_now(self, hot: HotSegment) -> None:
         block = hot.block
         self._write([hot], f"sealed-{hot.ordinal:08d}", block.rows, block.vectors)
-        self._merge()
 
-    def _merge(self) -> None:
+    def _merge(self, *after: Future[None]) -> None:
+        wait(after)
         rule = self._rule
         while group := due(self._segments.all, rule.size, rule.fanout, rule.largest):
             left = sum(segment.remaining for segment in group)

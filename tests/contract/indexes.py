@@ -57,7 +57,10 @@ class Later(Executor):
     def run(self) -> None:
         while self.waiting:
             future, work = self.waiting.pop(0)
-            future.set_result(work())
+            try:
+                future.set_result(work())
+            except Exception as error:  # noqa: BLE001 - as an executor does
+                future.set_exception(error)
 
 
 def segmented(
@@ -67,10 +70,11 @@ def segmented(
     dimension: int = DIM,
     generation: str = "gen-1",
     helpers: Executor | None = None,
+    merger: Executor | None = None,
 ) -> SegmentedIndex:
     """Return an index over a folder; it seals at once unless told otherwise."""
     store = SnapshotStore(folder, generation)
-    return SegmentedIndex(dimension, rule, store, sealer or Inline(), helpers)
+    return SegmentedIndex(dimension, rule, store, sealer or Inline(), helpers, merger)
 
 
 NEVER = 1_000_000

@@ -16,6 +16,7 @@ from tests.contract.indexes import (
     BUCKET,
     NO_FILTER,
     RULES,
+    Later,
     fill_index,
     segmented,
     vector_of,
@@ -90,6 +91,20 @@ def test_an_index_merges_as_it_grows(tmp_path: Path) -> None:
         merged = list(tmp_path.glob(f"merged-*-{rows:08d}"))
         assert [(path / ANN).exists() for path in merged] == [True] * 3
     assert len(list(tmp_path.glob("merged-*"))) == 9
+
+
+def test_a_merge_does_not_hold_up_a_sealing(tmp_path: Path) -> None:
+    merger = Later()
+    index = segmented(tmp_path, RULES["merged"], merger=merger)
+    fill_index(index, SEQS)
+    # All but what is written to is sealed, though no merge has begun.
+    assert index.stats().segments == len(SEQS) // 16 + bool(len(SEQS) % 16)
+    assert len(list(tmp_path.glob("sealed-*"))) == len(SEQS) // 16
+    merger.run()
+    index.finish_sealing()
+    assert list(tmp_path.glob("merged-*"))
+    found = index.over(QUERIES[0], -1.0, NO_FILTER)
+    assert sorted(found["seq"].tolist()) == list(SEQS)
 
 
 def test_days_that_are_over_do_not_stay_hot(tmp_path: Path) -> None:

@@ -124,7 +124,8 @@ def test_a_segment_that_waits_for_its_sealing_is_searched_and_next_filled(tmp_pa
     sealer = Later()
     index = segmented(tmp_path, SegmentRule(10**6, 50, 50, 1.0), sealer)
     index.add(rows_of(SEQS), vectors_of(SEQS))
-    assert len(sealer.waiting) == 8
+    # A merge after each.
+    assert len(sealer.waiting) == 2 * 8
     assert len(index.over(QUERIES[0], -1.0, NO_FILTER)) == len(SEQS)
     sealer.run()
     assert sorted(index.over(QUERIES[0], -1.0, NO_FILTER)["seq"].tolist()) == list(SEQS)
