@@ -32,24 +32,24 @@ class Keyring:
             raise ValueError("a key must be at least 16 bytes long")
         self._keys = {active: keys[active]} | dict(keys)
         self.active = active
+        # What every hash of a kind begins with is hashed once.
+        self._begun: dict[tuple[str, str], hmac.HMAC] = {}
 
     def all_hashes(self, domain: str, value: str) -> list[KeyedHash]:
         """Hash `value` with every key, the active one first.
 
         `domain` ("account", "organization") keeps equal ids of different kinds apart.
         """
-        return [
-            KeyedHash(key_id, _mac(key, domain, value.encode()))
-            for key_id, key in self._keys.items()
-        ]
+        raw = value.encode()
+        return [KeyedHash(key_id, self._mac(key_id, domain, raw)) for key_id in self._keys]
 
     def hashes_of(self, kind: str, domain: str, value: str) -> list[bytes]:
         """Return the hashes under which somebody may be recorded, given a raw id or a pseudonym.
 
         `kind` is that of the pseudonym, "acct" or "org", `domain` as in `all_hashes`.
         """
-        named = parse_pseudonym(kind, value)
-        hashes = [h.value for h in self.all_hashes(domain, value)]
+        named, raw = parse_pseudonym(kind, value), value.encode()
+        hashes = [self._mac(key_id, domain, raw) for key_id in self._keys]
         return [named, *hashes] if named else hashes
 
     def text_hash(self, view: str, text: str) -> bytes:
@@ -57,11 +57,16 @@ class Keyring:
 
         Keyed, since a plain hash of a short text can be reversed by guessing.
         """
-        return _mac(self._keys[self.active], view, text.encode()) if text else b""
+        return self._mac(self.active, view, text.encode()) if text else b""
 
-
-def _mac(key: bytes, domain: str, value: bytes) -> bytes:
-    return hmac.digest(key, domain.encode() + b"\0" + value, hashlib.sha256)[:16]
+    def _mac(self, key_id: str, domain: str, value: bytes) -> bytes:
+        begun = self._begun.get((key_id, domain))
+        if begun is None:
+            begun = hmac.new(self._keys[key_id], domain.encode() + b"\0", hashlib.sha256)
+            self._begun[key_id, domain] = begun
+        mac = begun.copy()
+        mac.update(value)
+        return mac.digest()[:16]
 
 
 def pseudonym(kind: str, value: bytes) -> str:
@@ -71,6 +76,6 @@ def pseudonym(kind: str, value: bytes) -> str:
 
 def parse_pseudonym(kind: str, text: str) -> bytes | None:
     """Return the hash in a pseudonym of this kind, or None if `text` is not one."""
-    if _PSEUDONYM.fullmatch(text) and text.startswith(f"{kind}_"):
+    if text.startswith(f"{kind}_") and _PSEUDONYM.fullmatch(text):
         return bytes.fromhex(text.removeprefix(f"{kind}_"))
     return None

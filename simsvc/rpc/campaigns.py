@@ -72,7 +72,10 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
         hidden = self._shadow and not current_call.get().principal.roles & _READERS
         for account_id in request.account_ids:
             campaigns = () if hidden else self._casework.check(account_id)
-            response.results.add(in_open_campaign=bool(campaigns), campaign_ids=campaigns)
+            result = response.results.add()
+            if campaigns:
+                result.in_open_campaign = True
+                result.campaign_ids.extend(campaigns)
         return response
 
     def _check_ids(self, request: campaigns_pb2.CheckAccountsRequest) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -47,6 +48,7 @@ class Guard(grpc.aio.ServerInterceptor):
         self._access = access
         self._readiness = readiness
         self._metrics = metrics
+        self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
@@ -54,12 +56,15 @@ class Guard(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         """Return the handler that does all of it."""
-        handler = await continuation(handler_call_details)
         name = str(handler_call_details.method)
-        method = METHODS.get(name)
-        if handler is None or method is None:
-            return handler
-        return _wrapped(handler, _Served(self, name, method, handler))
+        wrapped = self._wrapped.get(name)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            method = METHODS.get(name)
+            if handler is None or method is None:
+                return handler
+            wrapped = self._wrapped[name] = _wrapped(handler, _Served(self, name, method, handler))
+        return wrapped
 
     def admit(self, method: Method, context: Context) -> Call:
         """Return the call, if its caller may make it and the service can answer."""
@@ -68,55 +73,56 @@ class Guard(grpc.aio.ServerInterceptor):
         self._readiness.check()
         return Call(principal)
 
-    def note(
-        self, name: str, code: grpc.StatusCode, started: float, sizes: tuple[int, int]
-    ) -> None:
-        """Count a call that ended."""
-        labels = (name.removeprefix("/"), code.name)
-        self._metrics.duration.labels(*labels).observe(time.perf_counter() - started)
-        self._metrics.received.labels(*labels).observe(sizes[0])
-        self._metrics.sent.labels(*labels).observe(sizes[1])
-
     def note_start(self, name: str) -> None:
         """Count a call that begins."""
-        self._metrics.started.labels(name.removeprefix("/")).inc()
+        self._metrics.call_started(name)
+
+    def note_end(self, name: str, code: grpc.StatusCode, seconds: float, size: _Bytes) -> None:
+        """Count a call that ended."""
+        self._metrics.call_ended(name, code.name, seconds, size.received, size.sent)
+
+
+@dataclass(slots=True)
+class _Bytes:
+    """What came and went in one call."""
+
+    received: int = 0
+    sent: int = 0
 
 
 class _Served:
-    """One call of one method: raw bytes in, raw bytes out."""
+    """One method: raw bytes in, raw bytes out."""
 
     def __init__(self, guard: Guard, name: str, method: Method, handler: Handler) -> None:
         self._guard = guard
-        self._name = name
+        self._name = name.removeprefix("/")
         self._method = method
         self._handler = handler
-        self._received = 0
-        self._sent = 0
 
     async def unary_unary(self, raw: bytes, context: Context) -> bytes:
-        async def answer() -> bytes:
+        async def answer(size: _Bytes) -> bytes:
             call = self._begin(context)
-            request = self._decode(raw, call)
-            return self._encode(await self._handler.unary_unary(request, context))
+            request = self._decode(raw, call, size)
+            return _encode(await self._handler.unary_unary(request, context), size)
 
         raw_answer: bytes = await self._run(answer, context)
         return raw_answer
 
     async def unary_stream(self, raw: bytes, context: Context) -> None:
-        async def answer() -> None:
+        async def answer(size: _Bytes) -> None:
             call = self._begin(context)
-            request = self._decode(raw, call)
+            request = self._decode(raw, call, size)
             async for response in self._handler.unary_stream(request, context):
-                await context.write(self._encode(response))
+                await context.write(_encode(response, size))
 
         await self._run(answer, context)
 
     async def stream_stream(self, raws: AsyncIterator[bytes], context: Context) -> None:
-        async def answer() -> None:
+        async def answer(size: _Bytes) -> None:
             call = self._begin(context)
-            requests = self._decode_all(raws, call)
+            requests = self._decode_all(raws, call, size)
             async for response in self._handler.stream_stream(requests, context):
-                await context.write(self._encode(response))
+                await context.write(_encode(response, size))
 
         await self._run(answer, context)
 
@@ -125,17 +131,19 @@ class _Served:
         current_call.set(call)
         return call
 
-    def _decode(self, raw: bytes, call: Call) -> Any:
-        self._received += len(raw)
+    def _decode(self, raw: bytes, call: Call, size: _Bytes) -> Any:
+        size.received += len(raw)
         if not self._method.items:
             return decode(self._method.request, raw)
         request, call.faults = decode_items(self._method.request, raw, self._method.items)
         return request
 
-    async def _decode_all(self, raws: AsyncIterator[bytes], call: Call) -> AsyncIterator[Any]:
+    async def _decode_all(
+        self, raws: AsyncIterator[bytes], call: Call, size: _Bytes
+    ) -> AsyncIterator[Any]:
         index = 0
         async for raw in raws:
-            self._received += len(raw)
+            size.received += len(raw)
             try:
                 yield decode(self._method.request, raw)
             except InvalidError as error:
@@ -143,17 +151,13 @@ class _Served:
                 yield self._method.request()
             index += 1
 
-    def _encode(self, response: Any) -> bytes:
-        raw: bytes = response.SerializeToString()
-        self._sent += len(raw)
-        return raw
-
-    async def _run(self, answer: Callable[[], Awaitable[Any]], context: Context) -> Any:
+    async def _run(self, answer: Callable[[_Bytes], Awaitable[Any]], context: Context) -> Any:
         self._guard.note_start(self._name)
+        size = _Bytes()
         started = time.perf_counter()
         code = grpc.StatusCode.UNKNOWN
         try:
-            result = await answer()
+            result = await answer(size)
             code = grpc.StatusCode.OK
             return result
         except SimsvcError as error:
@@ -163,7 +167,13 @@ class _Served:
             code = grpc.StatusCode.CANCELLED
             raise
         finally:
-            self._guard.note(self._name, code, started, (self._received, self._sent))
+            self._guard.note_end(self._name, code, time.perf_counter() - started, size)
+
+
+def _encode(response: Any, size: _Bytes) -> bytes:
+    raw: bytes = response.SerializeToString()
+    size.sent += len(raw)
+    return raw
 
 
 def _wrapped(handler: Handler, served: _Served) -> Handler:

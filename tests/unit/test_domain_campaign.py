@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from itertools import chain
 
@@ -90,6 +91,21 @@ def test_an_account_is_found_after_a_rotation(account: str) -> None:
     assert [h.key_id for h in after] == ["new", "old"]
     assert before[0] in after
     assert len({h.value for h in after}) == 2
+
+
+@FIXED
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4))
+def test_hashes_are_what_is_on_disk(values: list[str]) -> None:
+    ring = Keyring(KEYS, "new")
+    for value in values:
+        wanted = [
+            hmac.digest(KEYS[key], b"account\0" + value.encode(), "sha256")[:16]
+            for key in ("new", "old")
+        ]
+        assert [h.value for h in ring.all_hashes("account", value)] == wanted
+        assert ring.hashes_of("acct", "account", value) == wanted
+        text = hmac.digest(KEYS["new"], b"payload\0" + value.encode(), "sha256")[:16]
+        assert ring.text_hash("payload", value) == (text if value else b"")
 
 
 @FIXED
