@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ SAMPLE_DTYPE = np.dtype(
         ("moved", "?"),
     ]
 )
+# One such row, and where in it "isolated" lies: NumPy takes several times as long to write one.
+_ROW, _FLAG_AT = Struct("<qqqq??"), 32
 Samples = npt.NDArray[np.void]
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 class AccountState:
     """One actor: how many prompts in all and how many of them moved here, and the sample.
 
-    Times are µs.
+    Times are µs. `kept` has the rows of the sample: those that stood alone, then the recent ones.
     """
 
     first: int
@@ -45,48 +48,51 @@ class AccountState:
     continued: int = 0
     moved: int = 0
     accounts: set[int] = field(default_factory=set)
-    recent: Samples = field(default_factory=lambda: np.zeros(RECENT, SAMPLE_DTYPE))
-    isolated: Samples = field(default_factory=lambda: np.zeros(ISOLATED, SAMPLE_DTYPE))
+    kept: bytearray = field(default_factory=lambda: bytearray((ISOLATED + RECENT) * _ROW.size))
     alone: int = 0
 
     def add(self, seen: Sighting) -> None:
         """Take a prompt into the sample."""
-        place = self.prompts % RECENT
-        apart = abs(seen.observed_at - self.last) > BURST or not self.prompts
+        at, trace = seen.observed_at, seen.trace
+        place = (ISOLATED + self.prompts % RECENT) * _ROW.size
+        apart = abs(at - self.last) > BURST or not self.prompts
         if not apart:
-            self.recent["isolated"][(self.prompts - 1) % RECENT] = False
+            before = (ISOLATED + (self.prompts - 1) % RECENT) * _ROW.size
+            self.kept[before + _FLAG_AT] = False
         if self.prompts >= RECENT:
-            leaving = self.recent[place]
-            if leaving["seq"] and leaving["isolated"]:
-                self.isolated[self.alone % ISOLATED] = leaving
+            leaving = _ROW.unpack_from(self.kept, place)
+            if leaving[0] and leaving[4]:
+                _ROW.pack_into(self.kept, self.alone % ISOLATED * _ROW.size, *leaving)
                 self.alone += 1
-        self.recent[place] = (
-            seen.seq, seen.observed_at, seen.trace.frame, seen.family, apart,
-            bool(seen.trace.origin),
-        )  # fmt: skip
-        self.moved += bool(seen.trace.origin)
-        self.continued += bool(seen.trace.prefix)
+        moved = bool(trace.origin)
+        _ROW.pack_into(self.kept, place, seen.seq, at, trace.frame, seen.family, apart, moved)
+        self.moved += moved
+        self.continued += bool(trace.prefix)
         self.prompts += 1
-        self.first = min(self.first, seen.observed_at)
-        self.last = max(self.last, seen.observed_at)
+        self.first = min(self.first, at)
+        self.last = max(self.last, at)
         self.accounts.add(seen.account)
 
     def isolation(self) -> float:
         """Return the share of its prompts that stood alone in time."""
-        alone = self.alone + int(self.recent["isolated"].sum())
+        alone = self.alone + int(self._rows()[ISOLATED:]["isolated"].sum())
         return alone / self.prompts
 
     def sample(self) -> Samples:
         """Return the kept prompts, oldest first."""
-        both = np.concatenate([self.isolated, self.recent])
-        kept = both[both["seq"] > 0]
+        rows = self._rows()
+        kept = rows[rows["seq"] > 0]
         return kept[np.argsort(kept["seq"], kind="stable")]
 
     def forget(self, before: int) -> None:
         """Drop what is older than this time (µs)."""
-        for part in (self.recent, self.isolated):
-            part[part["at"] < before] = 0
+        rows = self._rows()
+        rows[rows["at"] < before] = 0
         self.first = max(self.first, before)
+
+    def _rows(self) -> Samples:
+        """Return the rows as they are kept, to be changed in place."""
+        return np.frombuffer(self.kept, SAMPLE_DTYPE)
 
 
 class AccountBook:
@@ -122,12 +128,10 @@ class AccountBook:
         Returns rows (m, ISOLATED + RECENT) and how many prompts stood alone before those (m,). A
         microsecond an actor, for the thread that everything else waits for.
         """
-        kept = np.empty((len(actors), ISOLATED + RECENT), SAMPLE_DTYPE)
-        for place, actor in enumerate(actors):
-            state = self.states[actor]
-            kept[place, :ISOLATED] = state.isolated
-            kept[place, ISOLATED:] = state.recent
-        return kept, np.array([self.states[actor].alone for actor in actors], np.float64)
+        states = [self.states[actor] for actor in actors]
+        rows = np.frombuffer(b"".join([state.kept for state in states]), SAMPLE_DTYPE)
+        alone = np.array([state.alone for state in states], np.float64)
+        return rows.reshape(len(states), ISOLATED + RECENT), alone
 
     def forget(self, before: int) -> None:
         """Drop actors last seen before this time (µs), and what is older of the others."""

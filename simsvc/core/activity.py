@@ -30,10 +30,12 @@ class Activity:
         old = self._times.get(actor)
         if old is None:
             self._add(actor, (at, at))
-        elif at < old[0] or at > old[1]:
-            self._times[actor] = (min(old[0], at), max(old[1], at))
-            for place in (0, 1):
-                self._move(actor, place, old[place])
+        elif at > old[1]:
+            self._times[actor] = (old[0], at)
+            self._move(actor, 1, old[1], at)
+        elif at < old[0]:
+            self._times[actor] = (at, old[1])
+            self._move(actor, 0, old[0], at)
 
     def active_since(self, start: int) -> int:
         """Count the actors that were seen at or after a time."""
@@ -59,9 +61,9 @@ class Activity:
         for buckets, at in zip(self._buckets, times, strict=True):
             buckets[at // self._grain].add(actor)
 
-    def _move(self, actor: int, place: int, before: int) -> None:
+    def _move(self, actor: int, place: int, before: int, now: int) -> None:
         """Put an actor whose time was another before into its bucket."""
-        old, new = before // self._grain, self._times[actor][place] // self._grain
+        old, new = before // self._grain, now // self._grain
         if old != new:
             self._take_out(actor, place, old)
             self._buckets[place][new].add(actor)

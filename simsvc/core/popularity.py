@@ -158,9 +158,11 @@ class FamilyWatch:
         self._earliest = max(self._earliest, before)
 
     def _note_activity(self, seen: Sighting) -> None:
-        self._activity.note(seen.actor, seen.observed_at)
-        self._latest = max(self._latest, seen.observed_at)
-        self._earliest = min(self._earliest or seen.observed_at, seen.observed_at)
+        at = seen.observed_at
+        self._activity.note(seen.actor, at)
+        self._latest = max(self._latest, at)
+        if at < self._earliest or not self._earliest:
+            self._earliest = at
 
     def _add(self, family: Family, seen: Sighting) -> None:
         before = len(family.actors())

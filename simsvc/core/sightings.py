@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ _LARGE = 64
 _LONE_DTYPE = np.dtype(
     [("seq", "i8"), ("account", "i8"), ("actor", "i8"), ("observed_at", "i8"), ("text", "V16")]
 )
+# One such row: NumPy takes several times as long to write one.
+_LONE = Struct("<qqqq16s")
 
 
 class Sighting(NamedTuple):
@@ -111,8 +114,7 @@ class LonePrompts:
     """Prompts without a family, 48 bytes each, by ascending seq: any may yet lead one."""
 
     def __init__(self) -> None:
-        self._rows = np.empty(1024, _LONE_DTYPE)
-        self._count = 0
+        self._hold(b"")
 
     def __len__(self) -> int:
         return self._count
@@ -120,14 +122,11 @@ class LonePrompts:
     def add(self, seen: Sighting) -> None:
         """Keep a prompt; its seq is above all that were added before."""
         if self._count == len(self._rows):
-            self._rows = np.resize(self._rows, 2 * self._count)
-        self._rows[self._count] = (
-            seen.seq,
-            seen.account,
-            seen.actor,
-            seen.observed_at,
-            seen.text,
-        )
+            self._hold(self._raw)
+        _LONE.pack_into(
+            self._raw, self._count * _LONE.size,
+            seen.seq, seen.account, seen.actor, seen.observed_at, seen.text,
+        )  # fmt: skip
         self._count += 1
 
     def find(self, seq: int) -> Sighting | None:
@@ -150,5 +149,11 @@ class LonePrompts:
         """Drop those observed before this time (µs)."""
         live = self._rows[: self._count]
         kept = live[live["observed_at"] >= before]
-        self._count = len(kept)
-        self._rows = np.resize(kept, max(1024, 2 * len(kept))) if len(kept) else self._rows
+        self._hold(kept.tobytes())
+
+    def _hold(self, raw: bytes | bytearray) -> None:
+        """Keep rows, with room for as many again."""
+        self._count = len(raw) // _LONE.size
+        room = max(1024, 2 * self._count) * _LONE.size
+        self._raw = bytearray(raw).ljust(room, b"\0")
+        self._rows = np.frombuffer(self._raw, _LONE_DTYPE)

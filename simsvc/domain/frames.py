@@ -22,6 +22,7 @@ import numpy.typing as npt
 from simsvc.domain.shingles import GAP, WIDTH, Hashes, Shingles
 
 _BITS = 64
+_SPREAD = 0x9E3779B97F4A7C15
 _SLOTS = 2**20
 _LEAST_REST = 3
 # Shingles that are counted at once.
@@ -92,7 +93,7 @@ class FrameTable:
             owners = np.repeat(np.arange(len(part)), [len(n.shingles) // 8 for n in part])
             slots = self._slots(hashes)
             contested = self._contested(slots, hashes)
-            bits = np.array([_bit(note.actor) for note in part])[owners]
+            bits = _bits(np.array([note.actor for note in part], np.int64))[owners]
             self._note_alone(slots[~contested], hashes[~contested], bits[~contested])
             late = set(owners[contested].tolist())
             framed = {place for place, note in enumerate(part) if note.frame}
@@ -202,9 +203,15 @@ def _bit(actor: int) -> np.uint64:
     return np.uint64(1 << (hash_actor(actor) % _BITS))
 
 
+def _bits(actors: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Return the `_bit` of each actor (n,)."""
+    spread = actors.astype(np.uint64) * np.uint64(_SPREAD) >> np.uint64(40)
+    return np.uint64(1) << spread % np.uint64(_BITS)
+
+
 def hash_actor(actor: int) -> int:
     """Spread actors' references over the integers (Knuth's multiplicative hash)."""
-    return (actor * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> 40
+    return (actor * _SPREAD & 0xFFFFFFFFFFFFFFFF) >> 40
 
 
 def _stretches(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
