@@ -49,7 +49,7 @@ class Ours:
         self._pools = Threads.start(1)
         store = SnapshotStore(folder, "bench")
         self._index = SegmentedIndex(
-            dimension, rule, store, self._pools.sealing, self._pools.helpers
+            dimension, rule, store, self._pools.sealing, self._pools.helpers, self._pools.merging
         )
         self._next = 1
 

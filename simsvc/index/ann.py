@@ -25,8 +25,8 @@ from simsvc.index.inverted import (
 )
 from simsvc.ports.index import Vectors
 
-# Queries that recall is measured with, at the least, and rows for each in a large segment.
-_SAMPLE, _ROWS_A_SAMPLE = 1000, 512
+# Queries that recall is measured with.
+_SAMPLE = 1000
 _SAMPLE_K = 10
 # Neighbours of the ten nearest that a segment may hold: each has its own number of lists.
 _RANKS = (1, 2, 3, 5, 7, _SAMPLE_K)
@@ -75,8 +75,7 @@ def train(vectors: Vectors | Half, recall: float) -> Ann:
     recall of 1, which no sample can show, these with all lists.
     """
     count, dimension = vectors.shape
-    wanted = max(_SAMPLE, count // _ROWS_A_SAMPLE)
-    sample = unseen(count, wanted)
+    sample = unseen(count, _SAMPLE)
     true = _true_scores(wide(vectors[sample]), vectors)
     halves = dimension % 2 == 0 and count >= _LEAST_FOR_PRODUCT and recall < 1
     for directions in _turns(vectors) if halves else ():

@@ -18,6 +18,7 @@ from tests.contract.indexes import (
     RULES,
     Later,
     fill_index,
+    rows_of,
     segmented,
     vector_of,
     vectors_of,
@@ -96,7 +97,7 @@ def test_an_index_merges_as_it_grows(tmp_path: Path) -> None:
 def test_a_merge_does_not_hold_up_a_sealing(tmp_path: Path) -> None:
     merger = Later()
     index = segmented(tmp_path, RULES["merged"], merger=merger)
-    fill_index(index, SEQS)
+    index.add(rows_of(SEQS), vectors_of(SEQS))
     # All but what is written to is sealed, though no merge has begun.
     assert index.stats().segments == len(SEQS) // 16 + bool(len(SEQS) % 16)
     assert len(list(tmp_path.glob("sealed-*"))) == len(SEQS) // 16
