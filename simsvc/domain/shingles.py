@@ -52,8 +52,11 @@ def shingles_of(text: str, key: bytes) -> Shingles:
     if len(words) < WIDTH:
         return Shingles(np.empty(0, np.uint64), np.empty(0, np.int64), spans)
     hashed = np.array([_word_hash(word, key) for word in words], np.uint64)
-    rows = np.lib.stride_tricks.sliding_window_view(hashed, WIDTH)
-    mixed = _mix((rows * _FACTORS).sum(axis=1, dtype=np.uint64))
+    count = len(words) - WIDTH + 1
+    sums = np.zeros(count, np.uint64)
+    for i, factor in enumerate(_FACTORS):
+        sums += factor * hashed[i : i + count]
+    mixed = _mix(sums)
     starts = _winnowed(mixed)
     if len(starts) > _KEPT:
         tail = len(words) - _END_WORDS
@@ -99,5 +102,11 @@ def _mix(values: Hashes) -> Hashes:
 def _winnowed(hashes: Hashes) -> npt.NDArray[np.int64]:
     if len(hashes) <= _WINDOW:
         return np.array([int(hashes.argmin())], np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(hashes, _WINDOW)
-    return np.unique(windows.argmin(axis=1) + np.arange(len(windows)))
+    count = len(hashes) - _WINDOW + 1
+    least, chosen = hashes[:count], np.arange(count)
+    for i in range(1, _WINDOW):
+        later = hashes[i : i + count]
+        chosen = np.where(later < least, np.arange(i, i + count), chosen)
+        least = np.minimum(least, later)
+    # The least of a window that moves on never lies before that of the last one.
+    return chosen[np.flatnonzero(np.diff(chosen, prepend=-1))]
