@@ -86,9 +86,9 @@ class StageFactory:
             loaded.batcher.stop()
 
     def finish_sealing(self) -> None:
-        """Wait for segments that are being sealed; raise what went wrong in one."""
+        """Give up merges and wait for segments that are being sealed; raise what went wrong."""
         for index in (*self._retired, *(loaded.index for _, loaded in self._loaded.values())):
-            index.finish_sealing()
+            index.finish_sealing(merging=False)
 
     def _stage(self, settings: Settings, record: SqlRecord, engine: Engine) -> Stage:
         batcher = make_batcher(settings, engine)

@@ -16,8 +16,10 @@ import numpy as np
 from simsvc.index.block import Ids, Mask, highest
 from simsvc.index.inverted import (
     AT_ONCE,
+    Check,
     Half,
     InvertedFile,
+    carry_on,
     fill,
     main_directions,
     unseen,
@@ -66,7 +68,7 @@ class Ann:
         return self.file.visited(query, self.visits[-1])
 
 
-def train(vectors: Vectors | Half, recall: float) -> Ann:
+def train(vectors: Vectors | Half, recall: float, check: Check = carry_on) -> Ann:
     """Build an inverted file over unit vectors (n, d) that reaches a recall@10.
 
     Recall is measured on a sample of the segment's own vectors against exact search, the query
@@ -76,15 +78,15 @@ def train(vectors: Vectors | Half, recall: float) -> Ann:
     """
     count, dimension = vectors.shape
     sample = unseen(count, _SAMPLE)
-    true = _true_scores(wide(vectors[sample]), vectors)
+    true = _true_scores(wide(vectors[sample]), vectors, check)
     halves = dimension % 2 == 0 and count >= _LEAST_FOR_PRODUCT and recall < 1
     for directions in _turns(vectors) if halves else ():
-        file = fill(vectors, directions, product=True)
+        file = fill(vectors, directions, product=True, check=check)
         # Finer codes are cheaper than most of the lists.
         most = file.lists if directions is None else file.lists // 2
         if visits := _visits(file, most, vectors, sample, true, recall):
             return Ann(file, visits)
-    file = fill(vectors, product=False)
+    file = fill(vectors, product=False, check=check)
     visits = _visits(file, file.lists, vectors, sample, true, recall) if recall < 1 else ()
     return Ann(file, visits or (file.lists,) * len(_RANKS))
 
@@ -103,11 +105,12 @@ def _steps(most: int) -> list[int]:
     return steps
 
 
-def _true_scores(queries: Vectors, vectors: Vectors | Half) -> Vectors:
+def _true_scores(queries: Vectors, vectors: Vectors | Half, check: Check) -> Vectors:
     """Return the scores (n, 11) of each query and its ten true neighbours, the highest first."""
     k = min(_SAMPLE_K + 1, len(vectors))
     best = np.full((len(queries), 0), -np.inf, np.float32)
     for start in range(0, len(vectors), AT_ONCE):
+        check()
         scores = queries @ wide(vectors[start : start + AT_ONCE]).T
         scores = np.take_along_axis(scores, highest(scores, k), axis=1)
         best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, :k]

@@ -14,6 +14,7 @@ Quantization", CVPR). A third less is read, multiplied and stored then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from simsvc.index.block import Ids, Mask
 from simsvc.ports.index import Vectors
 
 Half = npt.NDArray[np.float16]
+# Called now and then by what takes long; it raises if that is to be given up.
+Check = Callable[[], None]
 # Rows that are widened to fp32 at a time.
 AT_ONCE = 16_384
 # Lists are this many times the root of the rows: more make training slow, fewer make lists long.
@@ -41,6 +44,10 @@ _SIGN_AND_VALUE = np.int32(-0x70002000)
 _BIAS = np.float32(2.0**112)
 # Product codes come in pairs of dimensions, and FAISS scans an even number of them.
 _STEP = 8
+
+
+def carry_on() -> None:
+    """Raise nothing: what takes long is to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,11 @@ class InvertedFile:
 
 
 def fill(
-    vectors: Vectors | Half, directions: Vectors | None = None, *, product: bool
+    vectors: Vectors | Half,
+    directions: Vectors | None = None,
+    *,
+    product: bool,
+    check: Check = carry_on,
 ) -> InvertedFile:
     """Return an inverted file that holds vectors (n, d), trained on a sample of them.
 
@@ -124,6 +135,7 @@ def fill(
     made = InvertedFile(index, directions)
     index.train(made._turned(sample))
     for start in range(0, count, AT_ONCE):
+        check()
         index.add(made._turned(wide(vectors[start : start + AT_ONCE])))
     return made
 

@@ -7,6 +7,7 @@ some of it is written again without, in the background, and its files go with th
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
@@ -17,14 +18,13 @@ import structlog
 
 from simsvc.domain.grouping import HIT_DTYPE, Hits
 from simsvc.index.ann import train
-from simsvc.index.block import Block, best_of
 from simsvc.index.files import write_sealed
 from simsvc.index.hot import HotSegment
-from simsvc.index.inverted import Half
+from simsvc.index.inverted import Check, Half, carry_on
 from simsvc.index.memory import give_back
 from simsvc.index.merging import due, together
 from simsvc.index.parallel import all_of
-from simsvc.index.sealed import SealedSegment, best_candidates
+from simsvc.index.sealed import SealedSegment, nearest_in
 from simsvc.index.segments import Segment, Segments
 from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
@@ -56,6 +56,10 @@ class SegmentRule:
     threads: int = 1
 
 
+class _GivenUpError(Exception):
+    """A merge is not worth waiting for any more."""
+
+
 class SegmentedIndex:
     """See `VectorIndex`. Adds come from one thread; searches, sealing and merging run beside them.
 
@@ -84,6 +88,7 @@ class SegmentedIndex:
         self._next_ordinal = 1
         self._open: dict[int, HotSegment] = {}
         self._under_way: list[Future[None]] = []
+        self._ending = threading.Event()
 
     @property
     def dimension(self) -> int:
@@ -134,7 +139,7 @@ class SegmentedIndex:
         parts = [p for s in self._segments.all if len(p := s.part)]
         threads = max(1, min(self._rule.threads, len(queries) // _LEAST_QUERIES))
         shares = np.array_split(queries, threads)
-        found = all_of([partial(_nearest_in, parts, q, k) for q in shares], self._helpers)
+        found = all_of([partial(nearest_in, parts, q, k) for q in shares], self._helpers)
         return Neighbours(
             np.concatenate([f.scores for f in found]), np.concatenate([f.rows for f in found])
         )
@@ -180,8 +185,14 @@ class SegmentedIndex:
         )
         return lambda: self._store.write(view)
 
-    def finish_sealing(self) -> None:
-        """Wait for sealings and merges under way; raise what went wrong in one."""
+    def finish_sealing(self, *, merging: bool = True) -> None:
+        """Wait for sealings and merges under way; raise what went wrong in one.
+
+        Without `merging`, merges are given up, and there are none from then on: that is for the
+        end, since what they would have merged is there, and the next start begins again.
+        """
+        if not merging:
+            self._ending.set()
         while self._under_way:
             self._under_way.pop().result()
 
@@ -234,21 +245,38 @@ class SegmentedIndex:
 
     def _merge(self, *after: Future[None]) -> None:
         wait(after)
+        try:
+            self._merge_all()
+        except _GivenUpError:
+            _log.info("merge_given_up")
+
+    def _merge_all(self) -> None:
         rule = self._rule
         while group := due(self._segments.all, rule.size, rule.fanout, rule.largest):
+            self._check_merge()
             left = sum(segment.remaining for segment in group)
             name = f"merged-{group[0].ordinal:08d}-{group[-1].ordinal:08d}-{left:08d}"
-            if not self._write(group, name, *together(group)):
+            if not self._write(group, name, *together(group), self._check_merge):
                 break
             for segment in group:
                 self._store.drop(segment.folder)
         give_back()
 
+    def _check_merge(self) -> None:
+        if self._ending.is_set():
+            raise _GivenUpError
+
     def _write(
-        self, old: Sequence[Segment], name: str, rows: Rows, vectors: Vectors | Half
+        self,
+        old: Sequence[Segment],
+        name: str,
+        rows: Rows,
+        vectors: Vectors | Half,
+        check: Check = carry_on,
     ) -> bool:
         """Make one sealed segment of what some segments hold; False if they stay as they are."""
-        ann = train(vectors, self._rule.recall) if len(rows) >= self._rule.ann_from else None
+        large = len(rows) >= self._rule.ann_from
+        ann = train(vectors, self._rule.recall, check) if large else None
         folder = self._store.folder / name
         try:
             sealed = write_sealed(folder, old[0].ordinal, rows, vectors, ann)
@@ -260,15 +288,3 @@ class SegmentedIndex:
             self._store.drop(folder)
             return False
         return True
-
-
-def _nearest_in(parts: Sequence[Block | SealedSegment], queries: Vectors, k: int) -> Neighbours:
-    """Find the k nearest of each query (n, d) in all parts, on this thread."""
-    filed = [p for p in parts if isinstance(p, SealedSegment) and p.ann is not None]
-    exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
-    found = [p.nearest(queries, k) for p in exact]
-    if filed:
-        rows = sum(p.remaining if isinstance(p, SealedSegment) else len(p) for p in parts)
-        candidates = [p.candidates(queries, k, len(p) / rows) for p in filed]
-        found.append(best_candidates(candidates, queries, k))
-    return best_of(found, len(queries), k)

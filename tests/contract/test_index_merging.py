@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.index import segmented as segmented_index
+from simsvc.index.ann import Ann, train
 from simsvc.index.files import ANN
+from simsvc.index.inverted import Check, Half, carry_on
 from simsvc.index.merging import due, together
 from simsvc.index.sealed import SealedSegment
 from simsvc.index.segmented import SegmentRule
-from simsvc.ports.index import ROW_DTYPE
+from simsvc.ports.index import ROW_DTYPE, Vectors
 from tests.contract.indexes import (
     BUCKET,
     NO_FILTER,
@@ -106,6 +109,29 @@ def test_a_merge_does_not_hold_up_a_sealing(tmp_path: Path) -> None:
     assert list(tmp_path.glob("merged-*"))
     found = index.over(QUERIES[0], -1.0, NO_FILTER)
     assert sorted(found["seq"].tolist()) == list(SEQS)
+
+
+def test_at_the_end_merges_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = RULES["merged"]
+    index = segmented(tmp_path, rule)
+
+    def ended(vectors: Vectors | Half, recall: float, check: Check = carry_on) -> Ann:
+        if len(vectors) > rule.size:
+            index.finish_sealing(merging=False)
+        return train(vectors, recall, check)
+
+    monkeypatch.setattr(segmented_index, "train", ended)
+    fill_index(index, SEQS)
+    assert not list(tmp_path.glob("merged-*"))
+    assert index.stats().segments == len(list(tmp_path.glob("sealed-*"))) == len(SEQS) // 16
+    found = index.over(QUERIES[0], -1.0, NO_FILTER)
+    assert sorted(found["seq"].tolist()) == list(SEQS)
+    index.capture()()
+    monkeypatch.undo()
+    again = segmented(tmp_path, rule)
+    assert again.restore() == ""
+    fill_index(again, range(401, 500))
+    assert list(tmp_path.glob("merged-*"))
 
 
 def test_days_that_are_over_do_not_stay_hot(tmp_path: Path) -> None:
