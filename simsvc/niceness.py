@@ -1,4 +1,4 @@
-"""Who goes first where cores are short: answers, then the model, background work, reindexing.
+"""Who goes first where cores are short: answers, sealing, the model, background work, reindexing.
 
 On Linux a thread has a niceness of its own, and hands it on to those that it starts. Without it an
 RPC that takes a tenth of a millisecond waits for a slice of whoever multiplies matrices.
@@ -10,9 +10,11 @@ import os
 import sys
 import threading
 
+# Sealing: until it is done, every search goes through the segment row by row.
+SEALING = 5
 # The model's products: nearly all of the processor's time at full ingest.
 COMPUTE = 10
-# Sealing and looks at all accounts.
+# Merging and looks at all accounts.
 BACKGROUND = 15
 # Batch work, in processes of its own: for `os.nice`.
 BATCH = 19

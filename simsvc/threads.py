@@ -34,7 +34,7 @@ class Threads:
         return cls(
             ThreadPoolExecutor(readers, "read", initializer=_one_core),
             ThreadPoolExecutor(1, "write", initializer=_one_core),
-            ThreadPoolExecutor(1, "seal", initializer=_in_the_background),
+            ThreadPoolExecutor(1, "seal", initializer=_soon),
             ThreadPoolExecutor(1, "merge", initializer=_in_the_background),
             ThreadPoolExecutor(1, "look", initializer=_in_the_background),
             ThreadPoolExecutor(max(1, cores() - 1), "search", initializer=_one_core),
@@ -56,6 +56,12 @@ def cores() -> int:
 def _one_core() -> None:
     # FAISS would start a pool of threads in each of ours: parallelism is between searches.
     faiss.omp_set_num_threads(1)
+
+
+def _soon() -> None:
+    """Go before the model, after answers."""
+    _one_core()
+    niceness.yield_to_others(niceness.SEALING)
 
 
 def _in_the_background() -> None:

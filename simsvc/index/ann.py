@@ -33,6 +33,8 @@ _SAMPLE_K = 10
 # Neighbours of the ten nearest that a segment may hold: each has its own number of lists.
 _RANKS = (1, 2, 3, 5, 7, _SAMPLE_K)
 _SAME_SCORE = 1e-5
+# Queries whose candidates fit the processor's cache.
+_AT_ONCE = 64
 # Steps of a tenth: half as many lists again, or twice.
 _STRIDE = 6
 # Product codes of fewer rows say too little of them.
@@ -135,10 +137,11 @@ def _visits(
 
     @cache
     def scores_at(place: int) -> Vectors:
-        _, ids = file.search(queries, reranked(_SAMPLE_K + 1), steps[place])
-        scores: Vectors = np.matmul(wide(vectors[ids]), queries[:, :, None])[:, :, 0]
-        scores[ids < 0] = -np.inf
-        return scores
+        found = [
+            _scored(file, vectors, part, steps[place])
+            for part in np.array_split(queries, -(-len(queries) // _AT_ONCE))
+        ]
+        return np.concatenate(found)
 
     def suffices(rank: int, place: int) -> bool:
         return _recall(scores_at(place), true, rank) >= recall
@@ -151,6 +154,14 @@ def _visits(
             return ()
         visits.append(steps[place])
     return tuple(visits)
+
+
+def _scored(file: InvertedFile, vectors: Vectors | Half, queries: Vectors, visits: int) -> Vectors:
+    """Return the scores (n, c) of the candidates that queries find in some lists."""
+    _, ids = file.search(queries, reranked(_SAMPLE_K + 1), visits)
+    scores: Vectors = np.matmul(wide(vectors[ids]), queries[:, :, None])[:, :, 0]
+    scores[ids < 0] = -np.inf
+    return scores
 
 
 def first_where(start: int, end: int, holds: Callable[[int], bool]) -> int:
