@@ -13,7 +13,7 @@ from simsvc.core.activity import Activity
 from simsvc.core.preview import FamilyPreview
 from simsvc.core.sightings import Family, LonePrompts, Sighting
 from simsvc.domain.campaign import Evidence, Member
-from simsvc.domain.popularity import Excess, FamilyCount, popularity_excess
+from simsvc.domain.popularity import Excess, FamilyCount, is_usual, popularity_excess
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,8 @@ class FamilyWatch:
         family = self._families[key]
         past = family.known_before(traffic.start, self._rule.window)
         count = FamilyCount(actors, traffic.active, past, traffic.past, self._mean_actors(family))
+        if not reported and is_usual(count):
+            return None
         excess = popularity_excess(count)
         if not reported and not self._convinces(family, excess):
             return None

@@ -49,8 +49,25 @@ class Excess:
     log_p: float
 
 
+def is_usual(count: FamilyCount) -> bool:
+    """Return whether no more accounts sent a family than popularity lets expect.
+
+    The chance of at least as many is then over 1/e, as that of reaching its mean is under any
+    log-concave law (Lovász & Vempala 2007, Random Structures & Algorithms 30, 307–358, lemma 5.4).
+    """
+    alpha, beta = _law(count)
+    return count.actors <= count.active * alpha / (alpha + beta)
+
+
 def popularity_excess(count: FamilyCount) -> Excess:
     """Test one family against the null that it is just popular. See the module's text."""
+    alpha, beta = _law(count)
+    expected = count.active * alpha / (alpha + beta)
+    return Excess(expected, log_beta_binomial_tail(count.actors, count.active, alpha, beta))
+
+
+def _law(count: FamilyCount) -> tuple[float, float]:
+    """Return alpha and beta of the beta-binomial law of the family's accounts."""
     pseudo = count.active / max(count.mean_actors, 1.0)
     weight = 1.0
     if count.past_actors:
@@ -58,9 +75,7 @@ def popularity_excess(count: FamilyCount) -> Excess:
         weight = min(1.0, _PAST_ACCOUNTS / count.past_actors)
     alpha = 1.0 + weight * count.past_actors
     others = max(0, count.past_active - count.past_actors)
-    beta = max(2.0, pseudo) - 1.0 + weight * others
-    expected = count.active * alpha / (alpha + beta)
-    return Excess(expected, log_beta_binomial_tail(count.actors, count.active, alpha, beta))
+    return alpha, max(2.0, pseudo) - 1.0 + weight * others
 
 
 def log_beta_binomial_tail(k: int, n: int, alpha: float, beta: float) -> float:

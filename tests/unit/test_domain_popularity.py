@@ -10,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
-from simsvc.domain.popularity import FamilyCount, log_beta_binomial_tail, popularity_excess
+from simsvc.domain.popularity import (
+    FamilyCount,
+    is_usual,
+    log_beta_binomial_tail,
+    popularity_excess,
+)
 
 FIXED = settings(derandomize=True, deadline=None)
 
@@ -86,6 +91,17 @@ def test_the_tail_falls_with_k(n: int, alpha: float, beta: float) -> None:
 
 
 COUNTS = st.integers(0, 10_000)
+
+
+@FIXED
+@given(COUNTS, COUNTS, COUNTS, COUNTS, st.floats(0, 1e6))
+def test_what_is_usual_is_likely(a: int, n: int, past: int, before: int, mean: float) -> None:
+    count = FamilyCount(a, n, past, before, mean)
+    excess = popularity_excess(count)
+    assert is_usual(count) == (a <= excess.expected)
+    if is_usual(count):
+        # 1/e, as for a density.
+        assert excess.log_p >= -1.0
 
 
 @FIXED
