@@ -7,11 +7,15 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from simsvc.processor import flags
+
+# Of Linux's names, what matrix products go by; the best first.
+_PRODUCTS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
 _PACKAGES = ("simsvc", "torch", "sentence-transformers", "faiss-cpu", "grpcio", "numpy")
 
 
 def machine() -> dict[str, object]:
-    """Return the processor, its cores and memory, and the versions that matter."""
+    """Return the processor, what it multiplies with, cores, memory, and the versions that matter."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -23,6 +27,7 @@ def machine() -> dict[str, object]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "cpu": cpu,
+        "products": next((name for name in _PRODUCTS if name in flags()), "none of these"),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory, 1),
         "python": platform.python_version(),
