@@ -15,7 +15,7 @@ _PACKAGES = ("simsvc", "torch", "sentence-transformers", "faiss-cpu", "grpcio", 
 
 
 def machine() -> dict[str, object]:
-    """Return the processor, what it multiplies with, cores, memory, and the versions that matter."""
+    """Return the processor and what it multiplies with, cores, memory, and versions."""
     cpu = next(
         (
             line.partition(":")[2].strip()
