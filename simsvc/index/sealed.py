@@ -18,7 +18,7 @@ import numpy as np
 
 from simsvc.domain.grouping import Hits
 from simsvc.index.ann import Ann, reranked
-from simsvc.index.block import Block, Ids, Mask, best_of, highest, hits_of, mask_of, places_of
+from simsvc.index.block import Block, Ids, Mask, highest, hits_of, mask_of, places_of
 from simsvc.index.inverted import Half, wide
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, Vectors
 
@@ -63,7 +63,7 @@ class SealedSegment:
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
         if self.ann is None:
-            block = self._as_block()
+            block = self.as_block()
             return block.nearest(queries, min(k, len(block)))
         k = min(k, len(self))
         return best_candidates([self.candidates(queries, k)], queries, k)
@@ -83,7 +83,7 @@ class SealedSegment:
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`."""
         if self.ann is None:
-            return self._as_block().over(query, threshold, where)
+            return self.as_block().over(query, threshold, where)
         if where.account is not None or where.organization is not None:
             ids = np.flatnonzero(mask_of(self.rows, where))
         else:
@@ -107,22 +107,11 @@ class SealedSegment:
         """Return the vectors of some rows."""
         return wide(self.half[positions])
 
-    def _as_block(self) -> Block:
+    def as_block(self) -> Block:
+        """Return the rows that are left with their vectors in fp32, to be searched exactly."""
         if self.living is None:
             return Block(self.rows, wide(self.half))
         return Block(self.rows[self.living], wide(self.half[self.living]))
-
-
-def nearest_in(parts: Sequence[Block | SealedSegment], queries: Vectors, k: int) -> Neighbours:
-    """Find the k nearest of each query (n, d) in all parts, on this thread."""
-    filed = [p for p in parts if isinstance(p, SealedSegment) and p.ann is not None]
-    exact = [p for p in parts if not isinstance(p, SealedSegment) or p.ann is None]
-    found = [p.nearest(queries, k) for p in exact]
-    if filed:
-        rows = sum(p.remaining if isinstance(p, SealedSegment) else len(p) for p in parts)
-        candidates = [p.candidates(queries, k, len(p) / rows) for p in filed]
-        found.append(best_candidates(candidates, queries, k))
-    return best_of(found, len(queries), k)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,14 @@ from simsvc.index.hot import HotSegment
 from simsvc.index.inverted import Check, Half, carry_on
 from simsvc.index.memory import give_back
 from simsvc.index.merging import due, together
-from simsvc.index.parallel import all_of
-from simsvc.index.sealed import SealedSegment, nearest_in
+from simsvc.index.nearest import nearest_in
+from simsvc.index.sealed import SealedSegment
 from simsvc.index.segments import Segment, Segments
 from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
 
 # Traffic may come from many buckets in turn: a replay, or clocks that differ.
 _MAX_OPEN = 64
-# Fewer queries are answered before another thread has woken.
-_LEAST_QUERIES = 8
 _log = structlog.get_logger()
 
 
@@ -137,12 +135,7 @@ class SegmentedIndex:
     def nearest(self, queries: Vectors, k: int) -> Neighbours:
         """See `VectorIndex.nearest`."""
         parts = [p for s in self._segments.all if len(p := s.part)]
-        threads = max(1, min(self._rule.threads, len(queries) // _LEAST_QUERIES))
-        shares = np.array_split(queries, threads)
-        found = all_of([partial(nearest_in, parts, q, k) for q in shares], self._helpers)
-        return Neighbours(
-            np.concatenate([f.scores for f in found]), np.concatenate([f.rows for f in found])
-        )
+        return nearest_in(parts, queries, k, self._rule.threads, self._helpers)
 
     def over(self, query: Vectors, threshold: float, where: IndexFilter) -> Hits:
         """See `VectorIndex.over`. Of sealed segments, as many as their recall finds."""

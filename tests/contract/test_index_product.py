@@ -138,8 +138,13 @@ def test_where_product_codes_do_not_tell_the_near_apart_8_bits_do() -> None:
     assert isinstance(ann.file.index, faiss.IndexIVFScalarQuantizer)
 
 
-def test_threads_share_the_queries_of_a_batch(tmp_path: Path) -> None:
-    rule = {"bucket": 10**6, "size": 1200, "ann_from": 1100, "recall": RECALL}
+@pytest.mark.parametrize(
+    ("count", "size", "segments"), [(COUNT, 1200, 3), (11_000, 6000, 2), (5000, 6000, 1)]
+)
+def test_threads_share_queries_and_rows(
+    tmp_path: Path, count: int, size: int, segments: int
+) -> None:
+    rule = {"bucket": 10**6, "size": size, "ann_from": 1100, "recall": RECALL}
     alone = segmented(tmp_path / "alone", SegmentRule(**rule), dimension=DIMENSION)
     queries = embeddings(61, seed=8)
     with ThreadPoolExecutor(3) as helpers:
@@ -148,8 +153,8 @@ def test_threads_share_the_queries_of_a_batch(tmp_path: Path) -> None:
             helpers=helpers,
         )  # fmt: skip
         for index in (alone, shared):
-            index.add(numbered(COUNT), embeddings(COUNT))
-        assert shared.stats().segments == 3
+            index.add(numbered(count), embeddings(count))
+        assert shared.stats().segments == segments
         one, other = alone.nearest(queries, 5), shared.nearest(queries, 5)
     np.testing.assert_array_equal(one.rows["seq"], other.rows["seq"])
     np.testing.assert_allclose(one.scores, other.scores, atol=1e-6)
