@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a running server consists of. `finish_sealing` waits for
+    """What a running server consists of. `finish_sealing` gives merges up and waits for
     segments; `warm` prepares beside what the first answers need; `close`
     lets go of everything at the end."""
 

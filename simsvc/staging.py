@@ -63,6 +63,7 @@ class StageFactory:
     def release(self, stage: Stage) -> None:
         """Let go of a stage: what was queued for its model is still done."""
         _, loaded = self._loaded.pop(id(stage))
+        loaded.index.give_up_merges()
         self._retired.append(loaded.index)
         self._keep(asyncio.create_task(asyncio.to_thread(loaded.batcher.stop)))
 
@@ -81,14 +82,24 @@ class StageFactory:
         raise UnavailableError("the model failed")
 
     def close(self) -> None:
-        """Stop the models. Any thread but theirs."""
+        """Stop the models, and merges. Any thread but theirs."""
+        self._give_up_merges()
         for _, loaded in self._loaded.values():
             loaded.batcher.stop()
 
     def finish_sealing(self) -> None:
         """Give up merges and wait for segments that are being sealed; raise what went wrong."""
-        for index in (*self._retired, *(loaded.index for _, loaded in self._loaded.values())):
-            index.finish_sealing(merging=False)
+        # Of all before the first wait: they share a thread.
+        self._give_up_merges()
+        for index in self._indexes():
+            index.finish_sealing()
+
+    def _give_up_merges(self) -> None:
+        for index in self._indexes():
+            index.give_up_merges()
+
+    def _indexes(self) -> list[SegmentedIndex]:
+        return [*self._retired, *(loaded.index for _, loaded in self._loaded.values())]
 
     def _stage(self, settings: Settings, record: SqlRecord, engine: Engine) -> Stage:
         batcher = make_batcher(settings, engine)

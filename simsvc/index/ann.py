@@ -74,7 +74,7 @@ def train(vectors: Vectors | Half, recall: float, check: Check = carry_on) -> An
     """Build an inverted file over unit vectors (n, d) that reaches a recall@10.
 
     Recall is measured on a sample of the segment's own vectors against exact search, the query
-    itself left out. Ever more lists are visited until it suffices. Where product codes of the main
+    itself left out; as few lists are visited as suffice. Where product codes of the main
     directions do not reach it, those of all are taken, then 8-bit codes; in the end, as for a
     recall of 1, which no sample can show, these with all lists.
     """
@@ -86,11 +86,13 @@ def train(vectors: Vectors | Half, recall: float, check: Check = carry_on) -> An
         file = fill(vectors, directions, product=True, check=check)
         # Finer codes are cheaper than most of the lists.
         most = file.lists if directions is None else file.lists // 2
-        if visits := _visits(file, most, vectors, sample, true, recall):
+        if visits := _visits(file, most, vectors, sample, true, recall, check):
             return Ann(file, visits)
     file = fill(vectors, product=False, check=check)
-    visits = _visits(file, file.lists, vectors, sample, true, recall) if recall < 1 else ()
-    return Ann(file, visits or (file.lists,) * len(_RANKS))
+    all_lists = (file.lists,) * len(_RANKS)
+    if recall == 1:
+        return Ann(file, all_lists)
+    return Ann(file, _visits(file, file.lists, vectors, sample, true, recall, check) or all_lists)
 
 
 def _turns(vectors: Vectors | Half) -> list[Vectors | None]:
@@ -126,6 +128,7 @@ def _visits(
     sample: Ids,
     true: Vectors,
     recall: float,
+    check: Check,
 ) -> tuple[int, ...]:
     """Return the least lists with which each of `_RANKS` reaches a recall.
 
@@ -137,6 +140,7 @@ def _visits(
 
     @cache
     def scores_at(place: int) -> Vectors:
+        check()
         found = [
             _scored(file, vectors, part, steps[place])
             for part in np.array_split(queries, -(-len(queries) // _AT_ONCE))

@@ -35,25 +35,30 @@ def nearest_in(
     filed = [p for p in parts if isinstance(p, SealedSegment) and p.ann is not None]
     unfiled = [p for p in parts if isinstance(p, Block) or p.ann is None]
     exact = [p if isinstance(p, Block) else p.as_block() for p in unfiled]
-    by_row = [partial(b.nearest, queries, k) for block in exact for b in _cut(block, threads)]
+    large = [b for b in exact if len(b) >= _LEAST_ROWS * threads]
+    small = [b for b in exact if len(b) < _LEAST_ROWS * threads]
+    by_row = [partial(_by_row, [b], queries, k) for block in large for b in _cut(block, threads)]
+    by_row += [partial(_by_row, small, queries, k)] if small else []
     rows = sum(map(_remaining, parts))
     shares = np.array_split(queries, threads) if filed else []
     by_list = [partial(_in_lists, filed, rows, share, k) for share in shares]
-    found = all_of([*by_list, *by_row], helpers if threads > 1 else None)
+    found = all_of([*by_list, *by_row], helpers, threads)
     first, others = found[: len(by_list)], found[len(by_list) :]
     together = [_of_all(first)] if first else []
     return best_of([*others, *together], len(queries), k)
 
 
 def _cut(block: Block, pieces: int) -> list[Block]:
-    if len(block) < _LEAST_ROWS * pieces:
-        return [block]
     edges = np.linspace(0, len(block), pieces + 1).astype(int).tolist()
     return [Block(block.rows[a:b], block.vectors[a:b]) for a, b in pairwise(edges)]
 
 
 def _remaining(part: Block | SealedSegment) -> int:
     return part.remaining if isinstance(part, SealedSegment) else len(part)
+
+
+def _by_row(blocks: Sequence[Block], queries: Vectors, k: int) -> Neighbours:
+    return best_of([block.nearest(queries, k) for block in blocks], len(queries), k)
 
 
 def _in_lists(segments: Sequence[SealedSegment], rows: int, queries: Vectors, k: int) -> Neighbours:

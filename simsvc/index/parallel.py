@@ -10,8 +10,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def all_of(tasks: Sequence[Callable[[], T]], helpers: Executor | None) -> list[T]:
-    """Run tasks here and on helpers; return their results in order.
+def all_of(
+    tasks: Sequence[Callable[[], T]], helpers: Executor | None, threads: int | None = None
+) -> list[T]:
+    """Run tasks here and on helpers, on so many `threads` at the most; return results in order.
 
     A helper that does not come in time is not waited for: what it would do is done here.
     """
@@ -26,7 +28,8 @@ def all_of(tasks: Sequence[Callable[[], T]], helpers: Executor | None) -> list[T
                 return
             results[place] = task()
 
-    called = [helpers.submit(work) for _ in tasks[1:]] if helpers else []
+    wanted = min(len(tasks), threads or len(tasks)) - 1
+    called = [helpers.submit(work) for _ in range(wanted)] if helpers else []
     try:
         work()
     finally:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import structlog
@@ -41,7 +40,7 @@ class SegmentRule:
     `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
     `fanout` and `largest`: see `merging.due`. `hot`:
     rows that are searched exactly at the most; the buckets written to longest ago are sealed.
-    `threads` share the queries of a batch, one of them the caller's.
+    `threads` share a batch, one of them the caller's.
     """
 
     bucket: int
@@ -85,7 +84,8 @@ class SegmentedIndex:
         self._last_seq = 0
         self._next_ordinal = 1
         self._open: dict[int, HotSegment] = {}
-        self._under_way: list[Future[None]] = []
+        self._sealing: list[Future[None]] = []
+        self._merging: list[Future[None]] = []
         self._ending = threading.Event()
 
     @property
@@ -178,16 +178,22 @@ class SegmentedIndex:
         )
         return lambda: self._store.write(view)
 
-    def finish_sealing(self, *, merging: bool = True) -> None:
-        """Wait for sealings and merges under way; raise what went wrong in one.
+    def give_up_merges(self) -> None:
+        """Let merges end as soon as they can, and begin no more: for the end. Any thread.
 
-        Without `merging`, merges are given up, and there are none from then on: that is for the
-        end, since what they would have merged is there, and the next start begins again.
+        What they would have merged is there, and the first sealing after a start tries again.
         """
-        if not merging:
-            self._ending.set()
-        while self._under_way:
-            self._under_way.pop().result()
+        self._ending.set()
+
+    def finish_sealing(self) -> None:
+        """Wait for sealings under way, and for merges unless they are given up.
+
+        Raises what went wrong in one.
+        """
+        while self._sealing:
+            self._sealing.pop().result()
+        while self._merging and not self._ending.is_set():
+            self._merging.pop().result()
 
     def _add_to(self, bucket: int, rows: Rows, vectors: Vectors) -> None:
         while len(rows):
@@ -218,19 +224,18 @@ class SegmentedIndex:
         """Take a segment out of the way of adds and seal it in the background."""
         if self._open.get(hot.bucket) is hot:
             del self._open[hot.bucket]
-        sealed = self._later(self._sealer, partial(self._seal_now, hot))
-        self._later(self._merger, partial(self._merge, sealed))
+        sealed = self._sealer.submit(self._seal_now, hot)
+        self._sealing = [*_open_ends(self._sealing), sealed]
+        self._merge_later(sealed)
 
     def _tidy(self) -> None:
         """Write what holds rows that retention has passed again without them, in the background."""
         if self._segments.holds_expired:
-            self._later(self._merger, self._merge)
+            self._merge_later()
 
-    def _later(self, thread: Executor, work: Callable[[], None]) -> Future[None]:
-        future = thread.submit(work)
-        self._under_way = [f for f in self._under_way if not f.done() or f.exception()]
-        self._under_way.append(future)
-        return future
+    def _merge_later(self, *after: Future[None]) -> None:
+        merged = self._merger.submit(self._merge, *after)
+        self._merging = [*_open_ends(self._merging), merged]
 
     def _seal_now(self, hot: HotSegment) -> None:
         block = hot.block
@@ -281,3 +286,8 @@ class SegmentedIndex:
             self._store.drop(folder)
             return False
         return True
+
+
+def _open_ends(futures: Sequence[Future[None]]) -> list[Future[None]]:
+    """Return those that are under way, or failed."""
+    return [f for f in futures if not f.done() or f.exception()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +120,7 @@ def test_at_the_end_merges_are_given_up(tmp_path: Path, monkeypatch: pytest.Monk
 
     def ended(vectors: Vectors | Half, recall: float, check: Check = carry_on) -> Ann:
         if len(vectors) > rule.size:
-            index.finish_sealing(merging=False)
+            index.give_up_merges()
         return train(vectors, recall, check)
 
     monkeypatch.setattr(segmented_index, "train", ended)
@@ -132,6 +135,39 @@ def test_at_the_end_merges_are_given_up(tmp_path: Path, monkeypatch: pytest.Monk
     assert again.restore() == ""
     fill_index(again, range(401, 500))
     assert list(tmp_path.glob("merged-*"))
+
+
+def test_two_indexes_whose_merges_share_a_thread_end_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = RULES["merged"]
+    begun = threading.Event()
+
+    def endless(vectors: Vectors | Half, recall: float, check: Check = carry_on) -> Ann:
+        while len(vectors) > rule.size:
+            begun.set()
+            check()
+            time.sleep(0.001)
+        return train(vectors, recall, check)
+
+    monkeypatch.setattr(segmented_index, "train", endless)
+    with ThreadPoolExecutor(1) as sealer, ThreadPoolExecutor(1) as merger:
+        both = [segmented(tmp_path / n, rule, sealer, merger=merger) for n in ("one", "two")]
+        for index in both:
+            index.add(rows_of(SEQS), vectors_of(SEQS))
+        assert begun.wait(60)
+        # While the merge goes on, all that is full gets sealed, and a snapshot is written.
+        while any(len(list((tmp_path / n).glob("sealed-*"))) < 25 for n in ("one", "two")):
+            time.sleep(0.001)
+        for index in both:
+            index.give_up_merges()
+        for index in both:
+            index.finish_sealing()
+            index.capture()()
+    assert not list(tmp_path.glob("*/merged-*"))
+    again = segmented(tmp_path / "one", rule)
+    assert again.restore() == ""
+    assert again.stats().prompts == len(SEQS)
 
 
 def test_days_that_are_over_do_not_stay_hot(tmp_path: Path) -> None:
