@@ -1,7 +1,8 @@
 """Libraries that a start need not wait for.
 
-What needs them imports them where it is used; a server loads them once it serves, so that the first
-look or the first text in an unknown script finds them there.
+What needs them imports them where it is used, and `import scipy` loads a part of it when that is
+asked for. A server loads them once it serves, so that the first look or the first text in an
+unknown script finds them there.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _RANKS = (1, 2, 3, 5, 7, _SAMPLE_K)
 _SAME_SCORE = 1e-5
 # Queries whose candidates fit the processor's cache.
 _AT_ONCE = 64
-# Steps of a tenth: half as many lists again, or twice.
+# Steps of a tenth that are taken at once: three quarters as many lists again.
 _STRIDE = 6
 # Product codes of fewer rows say too little of them.
 _LEAST_FOR_PRODUCT = 1024
