@@ -75,6 +75,7 @@ class Stack:
         self.lifecycle: Any = SlowLifecycle()
         self.model_failed = asyncio.Event()
         self.closed = False
+        self.warmed = 0
         committer: Any = SimpleNamespace()
         self.generations: Any = IdleGenerations()
         idle: Any = SimpleNamespace(run=self.lifecycle.run)
@@ -91,13 +92,16 @@ class Stack:
             generations=self.generations,
             alerts=self.lifecycle.run,
             finish_sealing=lambda: None,
-            warm=lambda: None,
+            warm=self._warm,
             close=self._close,
         )
 
     async def _watch_model(self) -> None:
         await self.model_failed.wait()
         raise UnavailableError("the model failed")
+
+    def _warm(self) -> None:
+        self.warmed += 1
 
     def _close(self) -> None:
         self.closed = True
@@ -130,8 +134,10 @@ async def test_not_serving_before_recovery_and_an_error_ends_it() -> None:
             await info.GetServerInfo(info_pb2.GetServerInfoRequest())
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "loading" in str(caught.value.details())
+        assert not stack.warmed
         stack.lifecycle.may_recover.set()
         await until_serving(channel)
+        assert stack.warmed == 1
         stack.model_failed.set()
         with pytest.raises(UnavailableError):
             await serving
