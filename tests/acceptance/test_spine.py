@@ -98,7 +98,12 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survived]:
     data = tmp_path_factory.mktemp("spine")
     events = traffic()
     prompts = [observed(event) for event in events]
-    settings = {"SIMSVC_SNAPSHOT_EVERY": "1"}
+    # Accounts that one look left open are looked at again at once, not after minutes.
+    settings = {
+        "SIMSVC_SNAPSHOT_EVERY": "1",
+        "SIMSVC_DETECTION_LOOK": "5",
+        "SIMSVC_DETECTION_SHARE": "1",
+    }
     with ServerProcess(data, settings) as server:
         before = send_until_killed(server, server.address(), prompts)
     with ServerProcess(data, settings) as server, Client(Connection(server.address())) as client:
@@ -150,15 +155,13 @@ def check_searchable(survived: Survived, outcomes: dict[str, Outcome]) -> None:
 def check_group(survived: Survived) -> None:
     planted = {e.account_id for e in survived.events if e.group}
     others = {e.account_id for e in survived.events} - planted
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         found = {a for a in planted if survived.client.check_accounts([a])[0].in_open_campaign}
         if len(found) >= 0.95 * len(planted):
             break
         time.sleep(0.5)
-    # Each sent three prompts of the group. What comes before its frame is known is embedded with
-    # the frame, and how much that is depends on when the server was killed.
-    assert len(found) >= 0.7 * len(planted)
+    assert len(found) >= 0.95 * len(planted)
     assert not any(c.in_open_campaign for c in survived.client.check_accounts(sorted(others)))
     [campaign] = survived.client.list_campaigns()
     assert campaign.account_count == len(found)
