@@ -25,6 +25,8 @@ class ServerProcess:
             "SIMSVC_METRICS_LISTEN": "",
             "SIMSVC_DATA_DIR": str(data),
             "SIMSVC_DETECTION_TICK": "0.5",
+            # No rest after a look, which is nine times as long as it took: minutes where it is slow.
+            "SIMSVC_DETECTION_SHARE": "1",
             **(settings or {}),
         }
         self.log: list[dict[str, object]] = []

@@ -98,12 +98,8 @@ def survived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survived]:
     data = tmp_path_factory.mktemp("spine")
     events = traffic()
     prompts = [observed(event) for event in events]
-    # Accounts that one look left open are looked at again at once, not after minutes.
-    settings = {
-        "SIMSVC_SNAPSHOT_EVERY": "1",
-        "SIMSVC_DETECTION_LOOK": "5",
-        "SIMSVC_DETECTION_SHARE": "1",
-    }
+    # Accounts that one look left open are looked at again soon, not after two minutes.
+    settings = {"SIMSVC_SNAPSHOT_EVERY": "1", "SIMSVC_DETECTION_LOOK": "5"}
     with ServerProcess(data, settings) as server:
         before = send_until_killed(server, server.address(), prompts)
     with ServerProcess(data, settings) as server, Client(Connection(server.address())) as client:
