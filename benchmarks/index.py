@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 import psutil
 import typer
 
@@ -23,13 +24,15 @@ from benchmarks.curves import draw
 from benchmarks.machine import machine
 from benchmarks.peers import Ours, Peer, peers
 from benchmarks.tables import on, table
-from benchmarks.vectors import Vectors, grown, real_vectors
+from benchmarks.vectors import Grown, Vectors, real_vectors
 
 BATCH, K, RECALL_K = 64, 32, 10
 _QUERIES = 500
 _PARTS = (0.1, 0.3, 1.0)
 _SAME_SCORE = 1e-3
 _VECTORS, _EXACT = "vectors.npy", "exact.npy"
+_AT_ONCE = 100_000
+Halves = npt.NDArray[np.float16]
 
 
 def main(
@@ -74,14 +77,27 @@ def main(
 def _prepare(data: Path, count: int, folder: Path) -> int:
     """Write vectors and each query's last true score; return how many of them are real."""
     real = real_vectors(data, count)
-    vectors = grown(real, count)
-    vectors = vectors[np.random.default_rng(7).permutation(count)]
-    np.save(folder / _VECTORS, vectors)
-    queries = vectors[-_QUERIES:]
-    # The query itself is found too, and left out.
-    scores, _ = faiss.knn(queries, vectors, RECALL_K + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    np.save(folder / _EXACT, scores[:, -1])
+    grown = Grown(real, count)
+    # Halves, as the service stores them.
+    shape = (count, real.shape[1])
+    kept = np.lib.format.open_memmap(folder / _VECTORS, "w+", np.float16, shape)
+    order = np.random.default_rng(7).permutation(count)
+    for start in range(0, count, _AT_ONCE):
+        kept[start : start + _AT_ONCE] = grown.at(order[start : start + _AT_ONCE])
+    np.save(folder / _EXACT, _exact(kept))
     return min(len(real), count)
+
+
+def _exact(vectors: Halves) -> Vectors:
+    """Return the score of the last true neighbour of each query, which are the last vectors."""
+    queries = vectors[-_QUERIES:].astype(np.float32)
+    # The query itself is found too, and left out.
+    best = np.full((_QUERIES, RECALL_K + 1), -np.inf, np.float32)
+    for start in range(0, len(vectors), _AT_ONCE):
+        part = vectors[start : start + _AT_ONCE].astype(np.float32)
+        scores, _ = faiss.knn(queries, part, RECALL_K + 1, metric=faiss.METRIC_INNER_PRODUCT)
+        best = -np.sort(-np.concatenate([best, scores], axis=1))[:, : RECALL_K + 1]
+    return best[:, -1]
 
 
 def _in_a_process(way: str, folder: Path, base: int, measured: int) -> dict[str, Any]:
@@ -103,7 +119,7 @@ def _measure(name: str, folder: Path, base: int, measured: int) -> dict[str, Any
         size = int(part * base)
         started = time.perf_counter()
         for start in range(held, size, 8192):
-            peer.add(np.array(vectors[start : min(start + 8192, size)]))
+            peer.add(vectors[start : min(start + 8192, size)].astype(np.float32))
         _settle(peer)
         building += time.perf_counter() - started
         row[_rate_at(size)] = _rate(peer, vectors[size : size + measured])
@@ -119,10 +135,10 @@ def _rate_at(size: int) -> str:
     return f"per_s_at_{size}"
 
 
-def _rate(peer: Peer, vectors: Vectors) -> float:
+def _rate(peer: Peer, vectors: Halves) -> float:
     started = time.perf_counter()
     for start in range(0, len(vectors), BATCH):
-        part = np.array(vectors[start : start + BATCH])
+        part = vectors[start : start + BATCH].astype(np.float32)
         peer.search(part, K)
         peer.add(part)
     return round(len(vectors) / (time.perf_counter() - started), 1)
@@ -139,13 +155,14 @@ def _own_memory() -> int:
     return int(used.rss - used.shared)
 
 
-def _recall(peer: Peer, vectors: Vectors, folder: Path) -> float:
-    queries = np.array(vectors[-_QUERIES:])
+def _recall(peer: Peer, vectors: Halves, folder: Path) -> float:
+    queries = vectors[-_QUERIES:].astype(np.float32)
     found = peer.search(queries, K)[:, : RECALL_K + 1]
-    scores = np.einsum("nkd,nd->nk", vectors[found.clip(0)], queries)
+    near = vectors[found.clip(0)].astype(np.float32)
+    scores = np.einsum("nkd,nd->nk", near, queries)
     scores[found < 0] = -np.inf
-    near = (scores >= np.load(folder / _EXACT)[:, None] - _SAME_SCORE).sum(axis=1)
-    return round(float((near.clip(1, RECALL_K + 1) - 1).mean()) / RECALL_K, 4)
+    right = (scores >= np.load(folder / _EXACT)[:, None] - _SAME_SCORE).sum(axis=1)
+    return round(float((right.clip(1, RECALL_K + 1) - 1).mean()) / RECALL_K, 4)
 
 
 if __name__ == "__main__":

@@ -70,19 +70,29 @@ def _embedded(texts: list[str]) -> npt.NDArray[np.float16]:
     return np.concatenate(parts)
 
 
-def grown(vectors: Vectors, count: int, seed: int = 1) -> Vectors:
-    """Return `count` unit vectors: the real ones, and beyond them mixtures of near real ones.
+class Grown:
+    """`count` unit vectors: the real ones, and beyond them mixtures of two real ones.
 
-    A mixture of a vector and another of its own set's neighbourhood keeps the density of the real
-    ones, which independent noise in every dimension would not.
+    A mixture keeps the density of the real ones, which independent noise in every dimension would
+    not. Each is made when it is asked for: ten million would take 15 GB.
     """
-    if count <= len(vectors):
-        return vectors[:count]
-    chosen = np.random.default_rng(seed)
-    more = count - len(vectors)
-    first = chosen.integers(0, len(vectors), more)
-    second = chosen.integers(0, len(vectors), more)
-    share = chosen.uniform(0.6, 0.9, more).astype(np.float32)[:, None]
-    mixed = share * vectors[first] + (1 - share) * vectors[second]
-    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
-    return np.concatenate([vectors, mixed])
+
+    def __init__(self, real: Vectors, count: int, seed: int = 1) -> None:
+        chosen = np.random.default_rng(seed)
+        more = max(0, count - len(real))
+        self._real = real
+        self._first = chosen.integers(0, len(real), more)
+        self._second = chosen.integers(0, len(real), more)
+        self._share = chosen.uniform(0.6, 0.9, more).astype(np.float32)[:, None]
+
+    def at(self, places: npt.NDArray[np.int64]) -> Vectors:
+        """Return the vectors (n, d) at these places."""
+        vectors = self._real[places.clip(max=len(self._real) - 1)]
+        mixed = np.flatnonzero(places >= len(self._real))
+        drawn = places[mixed] - len(self._real)
+        share = self._share[drawn]
+        made = (
+            share * self._real[self._first[drawn]] + (1 - share) * self._real[self._second[drawn]]
+        )
+        vectors[mixed] = made / np.linalg.norm(made, axis=1, keepdims=True)
+        return vectors
