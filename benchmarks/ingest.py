@@ -61,6 +61,8 @@ def main(
         shutil.rmtree(folder)
     with bare_server() as address, Client(Connection(address)) as client:
         bare_checked = _checks_alone(client, sent)
+        account = [sent[0].account_id]
+        bare_call = timed(lambda _: client.check_accounts(account), _ALONE, _PAUSE)
     result = {
         "machine": machine(),
         "prompts": count,
@@ -72,6 +74,7 @@ def main(
         "one_text_embedded_ms": round(single, 2),
         "observe_prompt_alone_p50_ms": lone.p50,
         "alone_times_one_text": round(lone.p50 / single, 2),
+        "a_call_of_a_bare_grpc_server_p50_ms": bare_call.p50,
         "half_load_per_second": round(rate / 2, 1),
         "check_accounts_alone_per_second": checked,
         "the_same_by_a_bare_grpc_server": bare_checked,

@@ -25,7 +25,7 @@ class ServerProcess:
             "SIMSVC_METRICS_LISTEN": "",
             "SIMSVC_DATA_DIR": str(data),
             "SIMSVC_DETECTION_TICK": "0.5",
-            # No rest after a look, which is nine times as long as it took: minutes where it is slow.
+            # No rest after a look: it is nine times as long, which may be minutes.
             "SIMSVC_DETECTION_SHARE": "1",
             **(settings or {}),
         }
