@@ -192,7 +192,10 @@ def test_wrong_usage(words: list[str], told: str, hostile: str) -> None:
 
 def test_watching_ends_quietly_when_interrupted(address: str) -> None:
     command = [sys.executable, "-m", "simsvc.main", "campaigns", "watch", "--address", address]
+    # What a shell runs in the background ignores it, and so does all that is started there.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     with Client(Connection(address)) as client:
         while not established(watching.pid, address):
             assert watching.poll() is None
