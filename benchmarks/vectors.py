@@ -87,7 +87,7 @@ class Grown:
 
     def at(self, places: npt.NDArray[np.int64]) -> Vectors:
         """Return the vectors (n, d) at these places."""
-        vectors = self._real[places.clip(max=len(self._real) - 1)]
+        vectors: Vectors = self._real[places.clip(max=len(self._real) - 1)]
         mixed = np.flatnonzero(places >= len(self._real))
         drawn = places[mixed] - len(self._real)
         share = self._share[drawn]
