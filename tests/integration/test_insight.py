@@ -164,7 +164,10 @@ def test_coverage_grows_along_the_task(world: World) -> None:
 def test_an_account_of_the_group_has_its_fellows_for_twins(world: World) -> None:
     with world.client() as client:
         used = client.campaign_frames(world.campaign.campaign_id).frames[0]
-        mine = world.by_prompt[used.examples[0].prompt_id].account_id
+        # One in ten has few; whose examples come first depends on the server's key.
+        examples = {world.by_prompt[e.prompt_id].account_id for e in used.examples}
+        assert len(examples) > 2
+        mine = max(examples, key=lambda a: len(client.account_activity(a).twins))
         found = client.account_activity(mine)
         by_name = client.account_activity(world.pseudonyms[mine], max_twins=3)
     assert found.account == world.pseudonyms[mine]
@@ -174,8 +177,7 @@ def test_an_account_of_the_group_has_its_fellows_for_twins(world: World) -> None
     assert 1 < found.breadth <= PLAN.group_prompts
     assert 1 < found.median_breadth <= PLAN.group_prompts
     twins = [twin.account for twin in found.twins]
-    # How many stand out depends on whose example comes first, and that on the server's key.
-    assert len(twins) > 3
+    assert len(twins) > 5
     assert found.account not in twins
     assert len(set(twins) & world.planted) >= 0.9 * len(twins)
     assert [t.rho for t in found.twins] == sorted((t.rho for t in found.twins), reverse=True)
