@@ -54,14 +54,15 @@ def traffic(address: str) -> Traffic:
     return Traffic(address)
 
 
-def test_a_file_and_standard_input_are_looked_up(traffic: Traffic) -> None:
+def test_a_file_and_standard_input_are_looked_up(traffic: Traffic, tmp_path: Path) -> None:
     text = "How is a wooden boat caulked with oakum?"
-    Path("asked.txt").write_text(text)
+    asked = tmp_path / "asked.txt"
+    asked.write_text(text)
     by_text = json.loads(traffic.search(text, "--json").stdout)
     assert by_text["groups"][0]["best_similarity"] == pytest.approx(1, abs=0.02)
     assert len(by_text["groups"]) == 4
     for done in (
-        traffic.search("--file", "asked.txt", "--json"),
+        traffic.search("--file", str(asked), "--json"),
         traffic.search("--file", "-", "--json", said=text.encode()),
     ):
         found = json.loads(done.stdout)
