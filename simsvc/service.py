@@ -10,7 +10,13 @@ from threadpoolctl import threadpool_limits
 
 from simsvc import __version__
 from simsvc.alerting import make_alerts
-from simsvc.assembly import discard_index, make_campaign_book, make_engine, make_schedule
+from simsvc.assembly import (
+    discard_index,
+    held_at_most,
+    make_campaign_book,
+    make_engine,
+    make_schedule,
+)
 from simsvc.core.admission import Admission
 from simsvc.core.alerts import Alerts
 from simsvc.core.auditing import AuditLog
@@ -25,6 +31,7 @@ from simsvc.core.insight.desk import Desk
 from simsvc.core.lifecycle import Lifecycle
 from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
+from simsvc.core.past import Past
 from simsvc.core.references import ReferenceSets
 from simsvc.core.reindex import Reindexing
 from simsvc.core.review import Reviews
@@ -55,6 +62,7 @@ class Service:
     writer: Writer
     admission: Admission
     ingest: Ingest
+    past: Past
     lookup: Lookup
     casework: Casework
     reviews: Reviews
@@ -106,6 +114,7 @@ def build_service(settings: Settings) -> Service:
         threads.writing,
         settings.group_prompts,
     )
+    past = Past(stages, writer, clock, threads.readers, held_at_most(settings))
     feed = CampaignFeed(record, threads.readers)
     sealer = TokenSealer(token_key(settings))
     admission = Admission(settings.in_flight_prompts)
@@ -127,9 +136,10 @@ def build_service(settings: Settings) -> Service:
         writer=writer,
         admission=admission,
         ingest=Ingest(
-            stages, writer, admission, dissector, ring, clock, readers,
+            stages, writer, admission, past, dissector, ring, clock, readers,
             keep_raw_ids=settings.keep_raw_ids,
         ),
+        past=past,
         lookup=Lookup(stages, writer, ring, sealer, clock, readers, lookups),
         casework=Casework(stages, book, membership, feed, sealer, readers),
         reviews=Reviews(stages, book, membership, writer, feed, ring, clock),

@@ -9,9 +9,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from simsvc.core.admission import Admission
-from simsvc.core.coalesce import Coalescer
 from simsvc.core.commit import Pending, StaleEmbeddingError
 from simsvc.core.embedding import Embeddings, Known, embed_for
+from simsvc.core.past import Key, Past
 from simsvc.core.stage import Stages
 from simsvc.core.views import Dissector, Parts
 from simsvc.core.writer import Writer
@@ -25,7 +25,6 @@ from simsvc.ports.record import Answered, OwnerKey
 Result = Outcome | SimsvcError
 _Source = asyncio.Future[Outcome] | Answered | RequestIdReusedError
 _RECENT = 16_384
-_READ = 512
 _FEW = 4
 
 
@@ -46,13 +45,10 @@ class _Arrival:
     parts: Parts
     payload_hash: bytes
 
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the record holds of a request and of a text."""
-
-    answered: Answered | None
-    embedding: Known | None
+    @property
+    def key(self) -> Key:
+        """What the record may know it by."""
+        return self.prompt.request_id, self.payload_hash
 
 
 @dataclass(slots=True)
@@ -70,6 +66,7 @@ class Ingest:
         stages: Stages,
         writer: Writer,
         admission: Admission,
+        past: Past,
         dissector: Dissector,
         keyring: Keyring,
         clock: Clock,
@@ -78,7 +75,7 @@ class Ingest:
         keep_raw_ids: bool,
     ) -> None:
         self._stages = stages
-        self._known = Coalescer(self._read, readers, _READ)
+        self._past = past
         self._readers = readers
         self._writer = writer
         self._admission = admission
@@ -130,11 +127,12 @@ class Ingest:
     async def _admitted(self, arrivals: Sequence[_Arrival], permits: _Permits) -> list[Result]:
         fresh: dict[str, tuple[_Arrival, asyncio.Future[Outcome]]] = {}
         joined: list[tuple[_Arrival, _Source]] = []
-        if len(arrivals) <= _FEW:
+        doubtful = [a.key for a in arrivals if self._past.may_hold(a.key)]
+        if doubtful and len(arrivals) <= _FEW:
             # An idle model need not wait for what the record says of them.
             payloads = [a.parts.payload for a in arrivals]
             self._stages.serving.embedder.begin(payloads, Priority.INGEST)
-        known, seen_texts = await self._look_up(arrivals)
+        known, seen_texts = await self._past.look_up(doubtful)
         loop = asyncio.get_running_loop()
         for arrival in arrivals:
             request_id = arrival.prompt.request_id
@@ -147,33 +145,12 @@ class Ingest:
             else:
                 future = loop.create_future()
                 self._in_flight[request_id] = (arrival.digest, future)
+                self._past.note(arrival.key, arrival.prompt.observed_at)
                 fresh[request_id] = (arrival, future)
                 joined.append((arrival, future))
         if fresh:
             await self._take(list(fresh.values()), seen_texts, permits)
         return [await self._result(a, source) for a, source in joined]
-
-    async def _look_up(
-        self, arrivals: Sequence[_Arrival]
-    ) -> tuple[dict[str, Answered], dict[bytes, Known]]:
-        keys = [(a.prompt.request_id, a.payload_hash) for a in arrivals]
-        try:
-            found = await self._known.get(keys)
-        except UnavailableError:
-            # No prompt gets as far as the writer, so nothing else would find out.
-            self._writer.writable = False
-            raise
-        answered = {key[0]: known.answered for key, known in found.items() if known.answered}
-        embedded = {key[1]: known.embedding for key, known in found.items() if known.embedding}
-        return answered, embedded
-
-    def _read(self, keys: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], _Found]:
-        """Read both in one turn of one thread: two would wait for each other."""
-        stage = self._stages.serving
-        answered = stage.record.answered(list(dict.fromkeys(key[0] for key in keys)))
-        embedded = stage.record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
-        known = {key: Known(stage.vectors_of, made) for key, made in embedded.items()}
-        return {key: _Found(answered.get(key[0]), known.get(key[1])) for key in keys}
 
     async def _take(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,15 @@ class Answered:
     outcome: Outcome
 
 
+class PromptKeys(NamedTuple):
+    """What a prompt of the record is known again by, and the time (µs) by which it is kept."""
+
+    seq: int
+    request_id: str
+    payload_hash: bytes
+    observed_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedPrompt:
     """A prompt read back. `messages` is None where `text_state` is not "shown"."""
@@ -150,6 +159,10 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
 
     def embeddings(self, payload_hashes: Sequence[bytes]) -> dict[bytes, Embedding]:
         """Return embeddings of payloads that were seen before."""
+        ...
+
+    def keys(self, after: int, up_to: int, limit: int) -> list[PromptKeys]:
+        """Return the first `limit` prompts with after < seq ≤ up_to, ascending."""
         ...
 
     def prompts(self, seqs: Sequence[int]) -> dict[int, RecordedPrompt]:

@@ -1,10 +1,10 @@
-"""What the record is asked for every prompt: to build a statement takes longer than to run it."""
+"""What a record is told and asked of prompts: to build a statement takes longer than to run it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, func, insert, select
 
 from simsvc.record import tables
 
@@ -36,3 +36,6 @@ def _joined(query: Select[Any]) -> Select[Any]:
 
 # The answers to requests by their ids, and the embeddings of texts by their hashes.
 ANSWERED, EMBEDDED = _answered(), _embedded()
+
+# A new prompt and its vector.
+NEW_PROMPT, NEW_VECTOR = insert(tables.prompts), insert(tables.vectors)

@@ -14,9 +14,16 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, inse
 from simsvc.domain.chunks import chunks
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
-from simsvc.ports.record import AccountFacts, Answered, NewPrompt, RecordedPrompt, ReplayBatch
+from simsvc.ports.record import (
+    AccountFacts,
+    Answered,
+    NewPrompt,
+    PromptKeys,
+    RecordedPrompt,
+    ReplayBatch,
+)
 from simsvc.record import tables
-from simsvc.record.asked import ANSWERED, EMBEDDED, GENERATION, WANTED
+from simsvc.record.asked import ANSWERED, EMBEDDED, GENERATION, NEW_PROMPT, NEW_VECTOR, WANTED
 from simsvc.record.engine import reading, writing
 from simsvc.record.rows import (
     embedding_of,
@@ -64,8 +71,8 @@ class PromptStore(Store):
             for generation, embedding in ((self._generation_id, p.embedding), *p.others.items())
         ]
         with writing(self._engine) as connection:
-            connection.execute(insert(tables.prompts), rows)
-            connection.execute(insert(tables.vectors), vectors)
+            connection.execute(NEW_PROMPT, rows)
+            connection.execute(NEW_VECTOR, vectors)
 
     def answered(self, request_ids: Sequence[str]) -> dict[str, Answered]:
         """See `Record.answered`."""
@@ -86,6 +93,14 @@ class PromptStore(Store):
                 for row in connection.execute(EMBEDDED, wanted):
                     found[row.payload_hash] = embedding_of(row)
         return found
+
+    def keys(self, after: int, up_to: int, limit: int) -> list[PromptKeys]:
+        """See `Record.keys`."""
+        p = tables.prompts.c
+        query = select(*(p[name] for name in PromptKeys._fields))
+        page = query.where(p.seq > after, p.seq <= up_to).order_by(p.seq).limit(limit)
+        with reading(self._engine) as connection:
+            return [PromptKeys(*row) for row in connection.execute(page)]
 
     def prompts(self, seqs: Sequence[int]) -> dict[int, RecordedPrompt]:
         """See `Record.prompts`."""

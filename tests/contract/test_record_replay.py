@@ -55,6 +55,16 @@ def test_replay_yields_everything_once_in_order(
     assert 0 < sizes[-1] <= batch
 
 
+@pytest.mark.parametrize(
+    ("after", "up_to", "limit"), [(0, 99, 99), (0, 99, 4), (3, 9, 99), (5, 5, 9)]
+)
+def test_keys_come_in_order(record: Record, after: int, up_to: int, limit: int) -> None:
+    written = [p for p in with_gaps(record) if after < p.outcome.seq <= up_to]
+    assert record.keys(after, up_to, limit) == [
+        (p.outcome.seq, p.request_id, p.payload_hash, p.observed_at) for p in written[:limit]
+    ]
+
+
 @pytest.mark.parametrize(("first", "last"), [(0, 4), (3, 9), (10, 11), (4, 5), (5, 5), (11, 11)])
 def test_replay_leaves_out_the_first_bound_and_takes_the_last(
     record: Record, first: int, last: int

@@ -24,6 +24,7 @@ from simsvc.ports.record import (
     NewPrompt,
     Owner,
     OwnerKey,
+    PromptKeys,
     RecordedPrompt,
     ReplayBatch,
 )
@@ -97,6 +98,13 @@ class MemoryRecord:
             for p in self._prompts.values()
             if p.payload_hash in payload_hashes
         }
+
+    def keys(self, after: int, up_to: int, limit: int) -> list[PromptKeys]:
+        held = [self._prompts[s] for s in sorted(self._prompts) if after < s <= up_to]
+        return [
+            PromptKeys(p.outcome.seq, p.request_id, p.payload_hash, p.observed_at)
+            for p in held[:limit]
+        ]
 
     def prompts(self, seqs: Sequence[int]) -> dict[int, RecordedPrompt]:
         return {seq: _recorded(self._prompts[seq]) for seq in seqs if seq in self._prompts}

@@ -18,6 +18,7 @@ from simsvc.core.ingest import Ingest
 from simsvc.core.lifecycle import Lifecycle, Schedule
 from simsvc.core.lookup import Lookup
 from simsvc.core.membership import Membership
+from simsvc.core.past import Past
 from simsvc.core.popularity import FamilyTest
 from simsvc.core.stage import Stage, Stages
 from simsvc.core.views import Dissector
@@ -84,9 +85,10 @@ class Core:
         self.admission = Admission(permits)
         self.clock = FixedClock()
         sealer = TokenSealer(b"s" * 32)
+        self.past = Past(self.stages, self.writer, self.clock, self.readers, 86400)
         self.ingest = Ingest(
-            self.stages, self.writer, self.admission, self.dissector, KEYRING, self.clock,
-            self.readers, keep_raw_ids=False,
+            self.stages, self.writer, self.admission, self.past, self.dissector, KEYRING,
+            self.clock, self.readers, keep_raw_ids=False,
         )  # fmt: skip
         self.lookup = Lookup(
             self.stages, self.writer, KEYRING, sealer, self.clock, self.readers, Admission(8),

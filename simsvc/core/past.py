@@ -1,0 +1,132 @@
+"""What the record holds of requests and texts that come again.
+
+Most are new. The record is asked for those only that it may hold; until the keys of all that it
+holds are read, which happens beside the traffic after a start, that is every one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from simsvc.core.coalesce import Coalescer
+from simsvc.core.embedding import Known
+from simsvc.core.novelty import Novelty
+from simsvc.core.stage import Stages
+from simsvc.core.writer import Writer
+from simsvc.domain.errors import UnavailableError
+from simsvc.domain.prompt import MICROSECONDS
+from simsvc.ports.clock import Clock
+from simsvc.ports.record import Answered
+
+T = TypeVar("T")
+# A request's id and the hash of its payload.
+Key = tuple[str, bytes]
+
+_READ = 512
+_PAGE = 1024
+# Seconds: before a record that could not be read is tried again, and between two looks for what
+# has become too old.
+_PAUSE, _FORGET = 5.0, 3600.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the record holds of a request and of a text."""
+
+    answered: Answered | None
+    embedding: Known | None
+
+
+class Past:
+    """Used from one event loop. `run` it beside the traffic.
+
+    `keep` is the seconds for which the record holds a prompt at the longest.
+    """
+
+    def __init__(
+        self, stages: Stages, writer: Writer, clock: Clock, readers: Executor, keep: float
+    ) -> None:
+        self._stages = stages
+        self._writer = writer
+        self._clock = clock
+        self._readers = readers
+        self._keep = int(keep * MICROSECONDS)
+        self._known = Coalescer(self._read, readers, _READ)
+        self._novelty = Novelty()
+        self._complete = False
+
+    def may_hold(self, key: Key) -> bool:
+        """Return whether the record may hold the request or the text."""
+        return not (self._complete and self._novelty.is_new(key))
+
+    def note(self, key: Key, observed_at: int) -> None:
+        """Remember a prompt that is about to be recorded, whatever becomes of it."""
+        self._novelty.note(key, observed_at)
+
+    async def look_up(self, keys: Sequence[Key]) -> tuple[dict[str, Answered], dict[bytes, Known]]:
+        """Return the answers by request, and the embeddings by payload, that the record holds."""
+        if not keys:
+            return {}, {}
+        try:
+            found = await self._known.get(keys)
+        except UnavailableError:
+            # No prompt gets as far as the writer, so nothing else would find out.
+            self._writer.writable = False
+            raise
+        answered = {key[0]: known.answered for key, known in found.items() if known.answered}
+        embedded = {key[1]: known.embedding for key, known in found.items() if known.embedding}
+        return answered, embedded
+
+    def _read(self, keys: Sequence[Key]) -> dict[Key, _Found]:
+        """Read both in one turn of one thread: two would wait for each other."""
+        stage = self._stages.serving
+        answered = stage.record.answered(list(dict.fromkeys(key[0] for key in keys)))
+        embedded = stage.record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
+        known = {key: Known(stage.vectors_of, made) for key, made in embedded.items()}
+        return {key: _Found(answered.get(key[0]), known.get(key[1])) for key in keys}
+
+    async def run(self) -> None:
+        """Read the keys of all that is recorded, then let go of what is too old, forever."""
+        await self._load()
+        while True:
+            await asyncio.sleep(_FORGET)
+            self._novelty.forget(self._clock.now() - self._keep)
+
+    async def _retried(self, read: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await loop.run_in_executor(self._readers, read)
+            except UnavailableError:
+                await asyncio.sleep(_PAUSE)
+
+    async def _load(self) -> None:
+        """Read page by page, and rest as long as each took: prompts go first."""
+        loop = asyncio.get_running_loop()
+        started = time.monotonic()
+        read, after = 0, 0
+        # What comes from now on is noted as it comes.
+        up_to = await self._retried(self._stages.serving.record.last_seq)
+        while after < up_to:
+            began = loop.time()
+            since = after
+            page = await self._retried(
+                lambda: self._stages.serving.record.keys(since, up_to, _PAGE)  # noqa: B023
+            )
+            if not page:
+                break
+            keys = [part for one in page for part in (one.request_id, one.payload_hash)]
+            self._novelty.note(keys, max(one.observed_at for one in page))
+            read, after = read + len(page), page[-1].seq
+            await asyncio.sleep(loop.time() - began)
+        self._complete = True
+        seconds = round(time.monotonic() - started, 3)
+        _log.info("keys_loaded", prompts=read, seconds=seconds, bytes=self._novelty.bytes)

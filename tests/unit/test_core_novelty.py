@@ -1,0 +1,56 @@
+"""What was noted is never taken for new; of the rest, hardly anything is taken for known."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simsvc.core.novelty import Novelty
+
+KEYS = st.lists(st.one_of(st.text(), st.binary()), max_size=30)
+
+
+def test_all_is_new_at_first() -> None:
+    novelty = Novelty()
+    assert novelty.is_new(["a", b"a"])
+    assert novelty.is_new([])
+
+
+@given(st.lists(KEYS, max_size=20))
+def test_what_was_noted_is_never_new(pages: list[list[str | bytes]]) -> None:
+    novelty = Novelty(first=8)
+    for page in pages:
+        novelty.note(page, 0)
+    assert not any(novelty.is_new([key]) for page in pages for key in page)
+
+
+def test_one_known_key_is_enough() -> None:
+    novelty = Novelty()
+    novelty.note(["request"], 0)
+    assert not novelty.is_new(["another", "request"])
+
+
+def test_few_mistakes_over_many_filters() -> None:
+    novelty = Novelty(first=64)
+    for start in range(0, 20_000, 50):
+        novelty.note([f"known {i}" for i in range(start, start + 50)], 0)
+    mistaken = sum(not novelty.is_new([f"unknown {i}"]) for i in range(20_000))
+    # Nine filters, one in a thousand each.
+    assert 0 < mistaken < 400
+    assert novelty.bytes < 4 * 20_000
+
+
+def test_only_what_is_old_as_a_whole_is_forgotten() -> None:
+    novelty = Novelty(first=4)
+    novelty.note(["a", "b"], 10)
+    novelty.note(["c", "d"], 5)
+    novelty.note(["e", "f", "g", "h", "i", "j", "k", "l"], 20)
+    novelty.note(["last"], 1)
+    novelty.forget(11)
+    assert novelty.is_new(["a"])
+    assert novelty.is_new(["d"])
+    assert not novelty.is_new(["e"])
+    # The newest is still to take more.
+    novelty.forget(100)
+    assert novelty.is_new(["e"])
+    assert not novelty.is_new(["last"])

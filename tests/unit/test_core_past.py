@@ -1,0 +1,148 @@
+"""The record is asked for what it may hold, and for nothing else once its keys are read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from simsvc.core import past as past_module
+from simsvc.core.past import Past
+from simsvc.domain.errors import RequestIdReusedError, UnavailableError
+from simsvc.domain.prompt import Outcome
+from simsvc.ports.embedder import Embedding
+from simsvc.ports.record import Answered, PromptKeys
+from tests.fakes.record import MemoryRecord
+from tests.unit.helpers import Core, prompt
+
+
+class AskedRecord(MemoryRecord):
+    """Notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+        self.texts: list[bytes] = []
+        self.pages = 0
+        self.failures = 0
+
+    def answered(self, request_ids: Sequence[str]) -> dict[str, Answered]:
+        self.requests += request_ids
+        return super().answered(request_ids)
+
+    def embeddings(self, payload_hashes: Sequence[bytes]) -> dict[bytes, Embedding]:
+        self.texts += payload_hashes
+        return super().embeddings(payload_hashes)
+
+    def keys(self, after: int, up_to: int, limit: int) -> list[PromptKeys]:
+        self.pages += 1
+        if self.failures:
+            self.failures -= 1
+            raise UnavailableError("the record cannot be read")
+        return super().keys(after, up_to, limit)
+
+
+async def loaded(past: Past) -> None:
+    running = asyncio.create_task(past.run())
+    while past.may_hold(("no such request", b"no such text")):
+        await asyncio.sleep(0.005)
+        if running.done():
+            running.result()
+    running.cancel()
+
+
+@pytest.fixture
+async def core(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Core]:
+    """Pages of three, and seven prompts recorded before the start."""
+    monkeypatch.setattr(past_module, "_PAGE", 3)
+    monkeypatch.setattr(past_module, "_PAUSE", 0.01)
+    earlier = Core(AskedRecord())
+    await earlier.ingest.observe([prompt(f"old-{i}") for i in range(7)])
+    await earlier.stop()
+    core = Core(earlier.record)
+    core.record.requests.clear()
+    core.record.texts.clear()
+    yield core
+    await core.stop()
+
+
+async def test_all_is_asked_for_until_the_keys_are_read(core: Core) -> None:
+    await core.ingest.observe([prompt("new")])
+    assert core.record.requests == ["new"]
+    assert len(core.record.texts) == 1
+    assert core.embedder.begun == ["text of new"]
+
+
+async def test_nothing_is_asked_for_what_is_new(core: Core) -> None:
+    await loaded(core.past)
+    assert core.record.pages == 3
+    results = await core.ingest.observe([prompt(f"new-{i}") for i in range(20)])
+    assert all(isinstance(r, Outcome) for r in results)
+    assert core.record.requests == []
+    assert core.record.texts == []
+    assert core.embedder.begun == []
+
+
+async def test_what_was_recorded_before_the_start_is_known(core: Core) -> None:
+    await loaded(core.past)
+    [again] = await core.ingest.observe([prompt("old-6")])
+    assert isinstance(again, Outcome)
+    assert again.seq == 7
+    [reused] = await core.ingest.observe([prompt("old-0", "another text")])
+    assert isinstance(reused, RequestIdReusedError)
+    [same_text] = await core.ingest.observe([prompt("of-old-3", "text of old-3")])
+    assert isinstance(same_text, Outcome)
+    assert core.embedder.texts == []
+    assert core.record.last_seq() == 8
+
+
+async def test_only_the_doubtful_of_many_are_asked_for(core: Core) -> None:
+    await loaded(core.past)
+    many = [prompt(f"new-{i}") for i in range(9)] + [prompt("old-2")]
+    results = await core.ingest.observe(many)
+    assert results[-1].seq == 3
+    assert core.record.requests == ["old-2"]
+
+
+async def test_what_comes_while_keys_are_read_is_known_later(core: Core) -> None:
+    [first] = await core.ingest.observe([prompt("early")])
+    await loaded(core.past)
+    core.ingest._recent.clear()
+    assert await core.ingest.observe([prompt("early")]) == [first]
+    assert core.record.last_seq() == 8
+
+
+async def test_what_may_have_been_recorded_although_it_failed_is_asked_for(core: Core) -> None:
+    await loaded(core.past)
+    append = core.record.append
+
+    def recorded_but_failed(prompts) -> None:
+        append(prompts)
+        raise UnavailableError("the connection was lost")
+
+    core.record.append = recorded_but_failed
+    with pytest.raises(UnavailableError):
+        await core.ingest.observe([prompt("lost")])
+    core.record.append = append
+    [again] = await core.ingest.observe([prompt("lost")])
+    assert isinstance(again, Outcome)
+    assert core.record.requests == ["lost"]
+    assert core.record.last_seq() == again.seq == 8
+
+
+async def test_a_record_that_cannot_be_read_is_tried_again(core: Core) -> None:
+    core.record.failures = 2
+    await loaded(core.past)
+    assert core.record.pages == 5
+    assert core.past.may_hold(("old-0", b"other"))
+    assert core.past.may_hold(("old-6", b"other"))
+
+
+async def test_an_empty_record_holds_nothing() -> None:
+    core = Core(AskedRecord())
+    await loaded(core.past)
+    await core.ingest.observe([prompt("first")])
+    assert core.record.pages == 0
+    assert core.record.requests == []
+    await core.stop()
