@@ -52,11 +52,7 @@ def shingles_of(text: str, key: bytes) -> Shingles:
     if len(words) < WIDTH:
         return Shingles(np.empty(0, np.uint64), np.empty(0, np.int64), spans)
     hashed = np.array([_word_hash(word, key) for word in words], np.uint64)
-    count = len(words) - WIDTH + 1
-    sums = np.zeros(count, np.uint64)
-    for i, factor in enumerate(_FACTORS):
-        sums += factor * hashed[i : i + count]
-    mixed = _mix(sums)
+    mixed = _mix(_sums(hashed))
     starts = _winnowed(mixed)
     if len(starts) > _KEPT:
         tail = len(words) - _END_WORDS
@@ -77,11 +73,11 @@ def words_of(text: str) -> tuple[npt.NDArray[np.int64], list[str]]:
     Of a very long text, only words at its beginning and its end.
     """
     if len(text) <= _HEAD_SIGNS + _TAIL_SIGNS:
-        found = [(m.start(), m.end()) for m in _WORD.finditer(text)]
+        found = [m.span() for m in _WORD.finditer(text)]
     else:
         tail = len(text) - _TAIL_SIGNS
-        found = [(m.start(), m.end()) for m in _WORD.finditer(text, 0, _HEAD_SIGNS)]
-        found += [(m.start(), m.end()) for m in _WORD.finditer(text, tail)]
+        found = [m.span() for m in _WORD.finditer(text, 0, _HEAD_SIGNS)]
+        found += [m.span() for m in _WORD.finditer(text, tail)]
     spans = np.array(found, np.int64).reshape(-1, 2)
     return spans, [text[start:end].casefold() for start, end in found]
 
@@ -90,6 +86,18 @@ def words_of(text: str) -> tuple[npt.NDArray[np.int64], list[str]]:
 def _word_hash(word: str, key: bytes) -> int:
     digest = hashlib.blake2b(word.encode(errors="surrogatepass"), key=key, digest_size=8).digest()
     return int.from_bytes(digest, "little")
+
+
+def _sums(hashed: Hashes) -> Hashes:
+    """Return what the hashes (n,) of each `WIDTH` consecutive words come to, weighted by place."""
+    weighted = hashed[:, None] * _FACTORS
+    count = len(hashed) - WIDTH + 1
+    # Row j holds the weights of words j to j + WIDTH − 1: its step is a word on and a place on.
+    step = weighted.itemsize
+    runs = np.ndarray(
+        (count, WIDTH), np.uint64, weighted, strides=(WIDTH * step, (WIDTH + 1) * step)
+    )
+    return np.asarray(runs.sum(axis=1))
 
 
 def _mix(values: Hashes) -> Hashes:
@@ -109,4 +117,6 @@ def _winnowed(hashes: Hashes) -> npt.NDArray[np.int64]:
         chosen = np.where(later < least, np.arange(i, i + count), chosen)
         least = np.minimum(least, later)
     # The least of a window that moves on never lies before that of the last one.
-    return chosen[np.flatnonzero(np.diff(chosen, prepend=-1))]
+    moved = np.ones(count, np.bool_)
+    np.not_equal(chosen[1:], chosen[:-1], out=moved[1:])
+    return chosen[moved]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
-from simsvc.record.metadata import metadata
+from simsvc.record.metadata import Bytes, metadata
 
 # Reviews and look-ups. Positions have no gaps, and each row's digest takes in the one before.
 audit = Table(
@@ -22,7 +22,7 @@ audit = Table(
     Column("undoes", BigInteger, nullable=False, index=True),
     Column("detail", Text, nullable=False),
     Column("key_id", String(64), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
+    Column("digest", Bytes(32), nullable=False),
 )
 
 indicators = Table(
@@ -38,7 +38,7 @@ indicators = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("confidence", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("sketch", LargeBinary, nullable=False),
+    Column("sketch", Bytes, nullable=False),
     Column("imported_at", BigInteger, nullable=False),
     Column("modified", BigInteger, nullable=False),
 )

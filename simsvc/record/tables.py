@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     String,
     Table,
     Text,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 )
 
 from simsvc.record.analyst_tables import audit, deliveries, indicators, webhooks
-from simsvc.record.metadata import ROW_ID, metadata
+from simsvc.record.metadata import ROW_ID, Bytes, metadata
 
 __all__ = [
     "account_hashes",
@@ -83,14 +82,14 @@ accounts = Table(
     "accounts",
     metadata,
     Column("account", ROW_ID, primary_key=True, autoincrement=True),
-    Column("hash", LargeBinary(16), nullable=False),
+    Column("hash", Bytes(16), nullable=False),
     Column("raw_id", Text, nullable=False, server_default=""),
 )
 
 account_hashes = Table(
     "account_hashes",
     metadata,
-    Column("hash", LargeBinary(16), primary_key=True),
+    Column("hash", Bytes(16), primary_key=True),
     Column("key_id", String(64), nullable=False),
     Column("account", ForeignKey(accounts.c.account), nullable=False, index=True),
 )
@@ -99,14 +98,14 @@ organizations = Table(
     "organizations",
     metadata,
     Column("organization", ROW_ID, primary_key=True, autoincrement=True),
-    Column("hash", LargeBinary(16), nullable=False),
+    Column("hash", Bytes(16), nullable=False),
     Column("raw_id", Text, nullable=False, server_default=""),
 )
 
 organization_hashes = Table(
     "organization_hashes",
     metadata,
-    Column("hash", LargeBinary(16), primary_key=True),
+    Column("hash", Bytes(16), primary_key=True),
     Column("key_id", String(64), nullable=False),
     Column("organization", ForeignKey(organizations.c.organization), nullable=False, index=True),
 )
@@ -116,28 +115,28 @@ prompts = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("request_id", Text, nullable=False),
-    Column("digest", LargeBinary(16), nullable=False),
+    Column("digest", Bytes(16), nullable=False),
     Column("account", BigInteger, nullable=False),
     Column("organization", BigInteger, nullable=False),
     Column("observed_at", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("model", Text, nullable=False),
     Column("text_key_id", String(64), nullable=True),
-    Column("text", LargeBinary, nullable=True),
+    Column("text", Bytes, nullable=True),
     Column("attributes", Text, nullable=False),
-    Column("frame_hash", LargeBinary(16), nullable=False),
-    Column("payload_hash", LargeBinary(16), nullable=False),
-    Column("prefix_hash", LargeBinary(16), nullable=False),
+    Column("frame_hash", Bytes(16), nullable=False),
+    Column("payload_hash", Bytes(16), nullable=False),
+    Column("prefix_hash", Bytes(16), nullable=False),
     Column("family", BigInteger, nullable=False),
     Column("nearest_similarity", Float, nullable=False),
     Column("family_accounts", Integer, nullable=False),
     Column("campaign_id", String(64), nullable=False),
-    Column("state_hash", LargeBinary(16), nullable=False, server_default=""),
+    Column("state_hash", Bytes(16), nullable=False, server_default=""),
     Column("frame", BigInteger, nullable=False, server_default="0"),
     Column("origin", BigInteger, nullable=False, server_default="0"),
-    Column("shingles", LargeBinary, nullable=False, server_default=""),
-    Column("framed", LargeBinary, nullable=False, server_default=""),
-    Column("cuts", LargeBinary, nullable=False, server_default=""),
+    Column("shingles", Bytes, nullable=False, server_default=""),
+    Column("framed", Bytes, nullable=False, server_default=""),
+    Column("cuts", Bytes, nullable=False, server_default=""),
     UniqueConstraint("request_id"),
     Index(None, "account", "observed_at"),
     Index(None, "payload_hash"),
@@ -149,7 +148,7 @@ vectors = Table(
     metadata,
     Column("generation_id", String(64), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("vector", LargeBinary, nullable=False),
+    Column("vector", Bytes, nullable=False),
     Column("tokens", Integer, nullable=False),
     Column("windows", Integer, nullable=False),
     Column("capped", Boolean, nullable=False),
@@ -205,7 +204,7 @@ campaigns = Table(
     Column("state", Integer, nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
-    Column("source", LargeBinary, nullable=False, server_default=""),
+    Column("source", Bytes, nullable=False, server_default=""),
 )
 
 campaign_members = Table(
@@ -246,9 +245,9 @@ reference_items = Table(
     metadata,
     Column("name", ForeignKey(reference_sets.c.name), primary_key=True),
     Column("generation_id", String(64), primary_key=True),
-    Column("hash", LargeBinary(16), primary_key=True),
-    Column("vector", LargeBinary, nullable=False),
-    Column("shingles", LargeBinary, nullable=False),
+    Column("hash", Bytes(16), primary_key=True),
+    Column("vector", Bytes, nullable=False),
+    Column("shingles", Bytes, nullable=False),
     Column("text_key_id", String(64), nullable=True),
-    Column("text", LargeBinary, nullable=True),
+    Column("text", Bytes, nullable=True),
 )
