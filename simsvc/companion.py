@@ -70,6 +70,8 @@ def console_options(settings: Settings, address: str) -> list[str]:
         "--address": settings.console_address or (f"{here}:{port}" if port else address),
         "--listen": settings.console_listen,
         "--ca": settings.console_ca,
+        "--client-certificate": settings.console_client_certificate,
+        "--client-key": settings.console_client_key,
         "--tls-certificate": settings.console_tls_certificate,
         "--tls-key": settings.console_tls_key,
         "--log-format": settings.log_format,

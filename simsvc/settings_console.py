@@ -29,12 +29,18 @@ class ConsoleSettings(BaseSettings):
     console_ca: Path | None = Field(
         None, description="PEM authorities by which the console knows a server with TLS."
     )
+    console_client_certificate: Path | None = Field(
+        None, description="PEM chain that the console shows a server with mutual TLS."
+    )
+    console_client_key: Path | None = Field(None, description="PEM private key of that.")
 
     @model_validator(mode="after")
     def _safe_console(self) -> ConsoleSettings:
         tls = self.console_tls_certificate is not None
         if tls != (self.console_tls_key is not None):
             raise ValueError("console_tls_certificate and console_tls_key go together")
+        if (self.console_client_certificate is None) != (self.console_client_key is None):
+            raise ValueError("console_client_certificate and console_client_key go together")
         if self.console_listen and not is_loopback(self.console_listen) and not tls:
             raise ValueError(
                 "console_listen is not a loopback address: set up console_tls_certificate and "

@@ -25,9 +25,12 @@ def console(
         typer.Option(envvar="SIMSVC_CA", help="PEM authorities of the server; turns TLS to it on."),
     ] = None,
     client_certificate: Annotated[
-        Path | None, typer.Option(help="PEM chain for a server that asks for one.")
+        Path | None,
+        typer.Option(envvar="SIMSVC_CERT", help="PEM chain for a server with mutual TLS."),
     ] = None,
-    client_key: Annotated[Path | None, typer.Option(help="PEM private key of that.")] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(envvar="SIMSVC_KEY", help="PEM private key of that.")
+    ] = None,
     tls_certificate: Annotated[
         Path | None, typer.Option(help="PEM chain of the console; with --tls-key turns TLS on.")
     ] = None,

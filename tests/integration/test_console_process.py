@@ -23,7 +23,7 @@ def is_up(url: str) -> bool:
 
 
 def wait(url: str, *, up: bool) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while is_up(url) != up:
         assert time.monotonic() < deadline, f"up is not {up}"
         time.sleep(0.1)
@@ -82,6 +82,32 @@ def test_tls_makes_the_cookie_secure(tmp_path: Path) -> None:
         answer = visitor.post("/sign-out")
         assert "secure" in answer.headers["set-cookie"].lower()
         assert "max-age" in answer.headers["strict-transport-security"]
+
+
+def test_beside_a_server_with_mutual_tls(tmp_path: Path) -> None:
+    authority = Authority()
+    ca = str(authority.write(tmp_path))
+    certificate, key = map(str, authority.issue(tmp_path, "server"))
+    shown, its_key = map(str, authority.issue(tmp_path, "console"))
+    listen = f"127.0.0.1:{free_port()}"
+    settings = {
+        "SIMSVC_CONFIG": str(config(tmp_path)),
+        "SIMSVC_TLS_CERTIFICATE": certificate,
+        "SIMSVC_TLS_KEY": key,
+        "SIMSVC_TLS_CLIENT_CA": ca,
+        "SIMSVC_CONSOLE_LISTEN": listen,
+        "SIMSVC_CONSOLE_CA": ca,
+        "SIMSVC_CONSOLE_CLIENT_CERTIFICATE": shown,
+        "SIMSVC_CONSOLE_CLIENT_KEY": its_key,
+    }
+    with ServerProcess(tmp_path / "data", settings) as server:
+        address = server.address()
+        wait(f"http://{listen}", up=True)
+        visitor = Visitor(f"http://{listen}").sign_in("reviewer")
+        assert "Searchable prompts" in visitor.get("/system").text
+        # Without a certificate of its own, the server does not talk to it.
+        with ConsoleProcess(address, "--ca", ca) as stranger:
+            assert "cannot be reached" in Visitor(stranger.url).get("/sign-in").text
 
 
 def test_a_console_that_others_reach_lets_nobody_in_without_a_token(tmp_path: Path) -> None:

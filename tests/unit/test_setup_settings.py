@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from typer.testing import CliRunner
 
+from simsvc.companion import console_options
 from simsvc.core.access import Role
 from simsvc.domain.validation import Limits
 from simsvc.keys import keyring, token_key
@@ -160,6 +161,23 @@ def test_keys_of_the_settings_win_and_none_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "keys.json").exists()
     assert KEY.encode() not in token_key(a)
     assert token_key(a) != b"k" * 32
+
+
+def test_a_console_has_what_mutual_tls_asks_for(tmp_path: Path) -> None:
+    own = {"tls_certificate": tmp_path / "s.pem", "tls_key": tmp_path / "s.key"}
+    mutual: dict[str, Any] = own | {"tls_client_ca": tmp_path / "ca.pem"}
+    pair: dict[str, Any] = {
+        "console_client_certificate": tmp_path / "c.pem",
+        "console_client_key": tmp_path / "c.key",
+    }
+    with pytest.raises(ValidationError, match="needs console_client_certificate"):
+        Settings(**mutual, console_listen="127.0.0.1:8551")
+    with pytest.raises(ValidationError, match="go together"):
+        Settings(console_client_key=tmp_path / "c.key")
+    settings = Settings(**mutual, **pair, console_listen="127.0.0.1:8551")
+    options = console_options(settings, "127.0.0.1:50551")
+    assert options[options.index("--client-key") + 1] == str(tmp_path / "c.key")
+    assert Settings(**mutual).console_client_key is None
 
 
 def test_an_open_server_has_no_console_that_others_reach(tmp_path: Path) -> None:
