@@ -152,11 +152,6 @@ def _campaign_rule(settings: Settings) -> CampaignRule:
     )
 
 
-def held_at_most(settings: Settings) -> float:
-    """Return the age (s) that no prompt of the record passes, unless it could not be written."""
-    return settings.retention + 2 * settings.segment_span + settings.retention_every
-
-
 def make_schedule(settings: Settings) -> Schedule:
     """Return when the recurring jobs are due."""
     return Schedule(

@@ -105,7 +105,6 @@ async def _serve(settings: Settings) -> None:
         watch_model=service.staging.watch,
         generations=service.generations,
         alerts=service.alerts.run,
-        past=service.past.run,
         finish_sealing=service.staging.finish_sealing,
         warm=lambda: service.threads.looking.submit(load_libraries),
         close=service.close,

@@ -10,13 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from simsvc import __version__
 from simsvc.alerting import make_alerts
-from simsvc.assembly import (
-    discard_index,
-    held_at_most,
-    make_campaign_book,
-    make_engine,
-    make_schedule,
-)
+from simsvc.assembly import discard_index, make_campaign_book, make_engine, make_schedule
 from simsvc.core.admission import Admission
 from simsvc.core.alerts import Alerts
 from simsvc.core.auditing import AuditLog
@@ -62,7 +56,6 @@ class Service:
     writer: Writer
     admission: Admission
     ingest: Ingest
-    past: Past
     lookup: Lookup
     casework: Casework
     reviews: Reviews
@@ -114,7 +107,7 @@ def build_service(settings: Settings) -> Service:
         threads.writing,
         settings.group_prompts,
     )
-    past = Past(stages, writer, clock, threads.readers, held_at_most(settings))
+    past = Past(stages, writer, threads.readers)
     feed = CampaignFeed(record, threads.readers)
     sealer = TokenSealer(token_key(settings))
     admission = Admission(settings.in_flight_prompts)
@@ -139,7 +132,6 @@ def build_service(settings: Settings) -> Service:
             stages, writer, admission, past, dissector, ring, clock, readers,
             keep_raw_ids=settings.keep_raw_ids,
         ),
-        past=past,
         lookup=Lookup(stages, writer, ring, sealer, clock, readers, lookups),
         casework=Casework(stages, book, membership, feed, sealer, readers),
         reviews=Reviews(stages, book, membership, writer, feed, ring, clock),
@@ -152,7 +144,7 @@ def build_service(settings: Settings) -> Service:
         ),
         lifecycle=Lifecycle(
             stages, book, membership, writer, feed, clock, make_schedule(settings), dissector,
-            threads.looking,
+            past, threads.looking,
         ),
         feed=feed,
         references=ReferenceSets(stages, dissector, writer, ring, clock),

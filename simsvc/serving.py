@@ -39,7 +39,6 @@ class Parts:
     watch_model: Callable[[], Coroutine[None, None, None]]
     generations: Generations
     alerts: Callable[[], Coroutine[None, None, None]]
-    past: Callable[[], Coroutine[None, None, None]]
     finish_sealing: Callable[[], None]
     warm: Callable[[], object]
     close: Callable[[], None]
@@ -72,7 +71,6 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
             asyncio.create_task(_tell_health(parts), name="health"),
             asyncio.create_task(parts.watch_model(), name="model"),
             asyncio.create_task(parts.alerts(), name="alerts"),
-            asyncio.create_task(parts.past(), name="past"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)

@@ -238,7 +238,8 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
                 "console_listen is not a loopback address: set up tokens first, or whoever "
                 "reaches it has every role"
             )
-        if self.console_listen and self.tls_client_ca and self.console_client_key is None:
+        direct = self.console_listen and not self.console_address
+        if direct and self.tls_client_ca and self.console_client_key is None:
             raise ValueError(
                 "console_listen needs console_client_certificate and console_client_key where "
                 "tls_client_ca asks every caller for one"

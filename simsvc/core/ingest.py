@@ -127,12 +127,11 @@ class Ingest:
     async def _admitted(self, arrivals: Sequence[_Arrival], permits: _Permits) -> list[Result]:
         fresh: dict[str, tuple[_Arrival, asyncio.Future[Outcome]]] = {}
         joined: list[tuple[_Arrival, _Source]] = []
-        doubtful = [a.key for a in arrivals if self._past.may_hold(a.key)]
-        if doubtful and len(arrivals) <= _FEW:
+        if len(arrivals) <= _FEW and any(self._past.may_hold(a.key) for a in arrivals):
             # An idle model need not wait for what the record says of them.
             payloads = [a.parts.payload for a in arrivals]
             self._stages.serving.embedder.begin(payloads, Priority.INGEST)
-        known, seen_texts = await self._past.look_up(doubtful)
+        known, seen_texts = await self._past.look_up([a.key for a in arrivals])
         loop = asyncio.get_running_loop()
         for arrival in arrivals:
             request_id = arrival.prompt.request_id

@@ -14,6 +14,7 @@ from simsvc.core.analysis import Moves, Samples
 from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
+from simsvc.core.past import Past
 from simsvc.core.sightings import Sighting
 from simsvc.core.stage import Stage, Stages
 from simsvc.core.suspicion import Suspicion
@@ -99,8 +100,10 @@ class Lifecycle:
         clock: Clock,
         schedule: Schedule,
         dissector: Dissector,
+        past: Past,
         looking: Executor,
     ) -> None:
+        self._past = past
         self._dissector = dissector
         self._looking = looking
         self._stages = stages
@@ -112,6 +115,8 @@ class Lifecycle:
         self._schedule = schedule
         self.replayed = 0
         self.ticks = 0
+        # Before which everything was purged the last time, and the time before.
+        self._purged = (0, 0)
         self._looked = 0.0
         self._rested = 0.0
 
@@ -212,6 +217,7 @@ class Lifecycle:
         oldest = self._clock.now() - int(self._schedule.retention * MICROSECONDS)
         cutoff = oldest // bucket * bucket
         gone = self._record.purge(cutoff)
+        self._purged = (cutoff, self._purged[0])
         # One that is about to take over changes on another thread, and forgets the next time.
         stage = self._stages.serving
         stage.index.drop_before(cutoff)
@@ -237,13 +243,19 @@ class Lifecycle:
             jobs.create_task(self._every(self._schedule.tick, self._look))
             jobs.create_task(self._every(self._schedule.snapshot, self.snapshot))
             every = self._schedule.retention_check
-            jobs.create_task(self._every(every, lambda: self._write(self.retain)))
+            jobs.create_task(self._every(every, self._retain))
+            jobs.create_task(self._past.load())
 
     async def _look(self) -> None:
         try:
             await self.look()
         except UnavailableError:
             self._writer.writable = False
+
+    async def _retain(self) -> None:
+        await self._write(self.retain)
+        # What was on its way to the writer during a purge is gone with the next one.
+        self._past.forget(self._purged[1])
 
     async def _write(self, work: Callable[[], int]) -> None:
         """Run a job that writes to the record; where it cannot now, the next round does."""

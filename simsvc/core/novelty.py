@@ -50,11 +50,14 @@ class Novelty:
     def note(self, keys: Keys, latest: int) -> None:
         """Remember keys at least as long as what was observed at the time `latest` (µs)."""
         newest = self._filters[-1]
-        if newest.room < len(keys):
+        # What repeats, or is tried again while the record cannot be written, takes no room.
+        added = [key for key in keys if key not in newest.held]
+        if newest.room < len(added):
             newest = _filter(min(2 * newest.size, _MOST))
             self._filters.append(newest)
-        newest.held.update(keys)
-        newest.room -= len(keys)
+            added = list(keys)
+        newest.held.update(added)
+        newest.room -= len(added)
         newest.latest = max(newest.latest, latest)
 
     def forget(self, before: int) -> None:

@@ -21,8 +21,6 @@ from simsvc.core.novelty import Novelty
 from simsvc.core.stage import Stages
 from simsvc.core.writer import Writer
 from simsvc.domain.errors import UnavailableError
-from simsvc.domain.prompt import MICROSECONDS
-from simsvc.ports.clock import Clock
 from simsvc.ports.record import Answered
 
 T = TypeVar("T")
@@ -31,9 +29,8 @@ Key = tuple[str, bytes]
 
 _READ = 512
 _PAGE = 1024
-# Seconds: before a record that could not be read is tried again, and between two looks for what
-# has become too old.
-_PAUSE, _FORGET = 5.0, 3600.0
+# Seconds before a record that could not be read is tried again.
+_PAUSE = 5.0
 _log = structlog.get_logger()
 
 
@@ -46,19 +43,12 @@ class _Found:
 
 
 class Past:
-    """Used from one event loop. `run` it beside the traffic.
+    """Used from one event loop. `load` it beside the traffic."""
 
-    `keep` is the seconds for which the record holds a prompt at the longest.
-    """
-
-    def __init__(
-        self, stages: Stages, writer: Writer, clock: Clock, readers: Executor, keep: float
-    ) -> None:
+    def __init__(self, stages: Stages, writer: Writer, readers: Executor) -> None:
         self._stages = stages
         self._writer = writer
-        self._clock = clock
         self._readers = readers
-        self._keep = int(keep * MICROSECONDS)
         self._known = Coalescer(self._read, readers, _READ)
         self._novelty = Novelty()
         self._complete = False
@@ -71,19 +61,35 @@ class Past:
         """Remember a prompt that is about to be recorded, whatever becomes of it."""
         self._novelty.note(key, observed_at)
 
+    def forget(self, before: int) -> None:
+        """Let go of what was observed before this time (µs), as the record has."""
+        self._novelty.forget(before)
+
     async def look_up(self, keys: Sequence[Key]) -> tuple[dict[str, Answered], dict[bytes, Known]]:
-        """Return the answers by request, and the embeddings by payload, that the record holds."""
-        if not keys:
-            return {}, {}
+        """Return the answers by request, and the embeddings by payload, that the record holds.
+
+        Of a key that it was not asked for, it holds nothing when this returns.
+        """
+        answered: dict[str, Answered] = {}
+        embedded: dict[bytes, Known] = {}
+        asked: set[Key] = set()
+        # While some are looked up, another call may record others.
+        while doubtful := [k for k in keys if k not in asked and self.may_hold(k)]:
+            asked.update(doubtful)
+            for (request_id, payload_hash), known in (await self._ask(doubtful)).items():
+                if known.answered:
+                    answered[request_id] = known.answered
+                if known.embedding:
+                    embedded[payload_hash] = known.embedding
+        return answered, embedded
+
+    async def _ask(self, keys: Sequence[Key]) -> dict[Key, _Found]:
         try:
-            found = await self._known.get(keys)
+            return await self._known.get(keys)
         except UnavailableError:
             # No prompt gets as far as the writer, so nothing else would find out.
             self._writer.writable = False
             raise
-        answered = {key[0]: known.answered for key, known in found.items() if known.answered}
-        embedded = {key[1]: known.embedding for key, known in found.items() if known.embedding}
-        return answered, embedded
 
     def _read(self, keys: Sequence[Key]) -> dict[Key, _Found]:
         """Read both in one turn of one thread: two would wait for each other."""
@@ -93,30 +99,14 @@ class Past:
         known = {key: Known(stage.vectors_of, made) for key, made in embedded.items()}
         return {key: _Found(answered.get(key[0]), known.get(key[1])) for key in keys}
 
-    async def run(self) -> None:
-        """Read the keys of all that is recorded, then let go of what is too old, forever."""
-        await self._load()
-        while True:
-            await asyncio.sleep(_FORGET)
-            self._novelty.forget(self._clock.now() - self._keep)
-
-    async def _retried(self, read: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                return await loop.run_in_executor(self._readers, read)
-            except UnavailableError:
-                await asyncio.sleep(_PAUSE)
-
-    async def _load(self) -> None:
-        """Read page by page, and rest as long as each took: prompts go first."""
-        loop = asyncio.get_running_loop()
+    async def load(self) -> None:
+        """Read the keys of all that is recorded, and rest as long as each page took."""
         started = time.monotonic()
         read, after = 0, 0
         # What comes from now on is noted as it comes.
         up_to = await self._retried(self._stages.serving.record.last_seq)
         while after < up_to:
-            began = loop.time()
+            began = time.perf_counter()
             since = after
             page = await self._retried(
                 lambda: self._stages.serving.record.keys(since, up_to, _PAGE)  # noqa: B023
@@ -126,7 +116,16 @@ class Past:
             keys = [part for one in page for part in (one.request_id, one.payload_hash)]
             self._novelty.note(keys, max(one.observed_at for one in page))
             read, after = read + len(page), page[-1].seq
-            await asyncio.sleep(loop.time() - began)
+            await asyncio.sleep(time.perf_counter() - began)
         self._complete = True
         seconds = round(time.monotonic() - started, 3)
         _log.info("keys_loaded", prompts=read, seconds=seconds, bytes=self._novelty.bytes)
+
+    async def _retried(self, read: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await loop.run_in_executor(self._readers, read)
+            except UnavailableError as error:
+                _log.warning("keys_not_loaded", reason=str(error))
+                await asyncio.sleep(_PAUSE)

@@ -91,7 +91,6 @@ class Stack:
             watch_model=self._watch_model,
             generations=self.generations,
             alerts=self.lifecycle.run,
-            past=self.lifecycle.run,
             finish_sealing=lambda: None,
             warm=self._warm,
             close=self._close,

@@ -85,7 +85,7 @@ class Core:
         self.admission = Admission(permits)
         self.clock = FixedClock()
         sealer = TokenSealer(b"s" * 32)
-        self.past = Past(self.stages, self.writer, self.clock, self.readers, 86400)
+        self.past = Past(self.stages, self.writer, self.readers)
         self.ingest = Ingest(
             self.stages, self.writer, self.admission, self.past, self.dissector, KEYRING,
             self.clock, self.readers, keep_raw_ids=False,
@@ -108,7 +108,7 @@ class Core:
         self.stages.serving = replace(self.stages.serving, snapshots=snapshots)
         return Lifecycle(
             self.stages, self.book, self.membership, self.writer, self.feed, self.clock, schedule,
-            self.dissector, self.readers,
+            self.dissector, self.past, self.readers,
         )  # fmt: skip
 
     @property

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from simsvc.core import past as past_module
+from simsvc.core.novelty import Novelty
 from simsvc.core.past import Past
 from simsvc.domain.errors import RequestIdReusedError, UnavailableError
 from simsvc.domain.prompt import Outcome
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.record import Answered, PromptKeys
+from tests.fakes.prompts import HOUR, NOW
 from tests.fakes.record import MemoryRecord
 from tests.unit.helpers import Core, prompt
 
@@ -26,8 +29,23 @@ class AskedRecord(MemoryRecord):
         self.texts: list[bytes] = []
         self.pages = 0
         self.failures = 0
+        self._held = "", threading.Event(), threading.Event()
+
+    def hold(self, name: str) -> tuple[threading.Event, threading.Event]:
+        """Let the next such read wait; return what tells that it does, and what lets it go on."""
+        self._held = name, threading.Event(), threading.Event()
+        return self._held[1:]
+
+    def _wait(self, name: str) -> None:
+        held, self._held = self._held, ("", *self._held[1:])
+        if held[0] == name:
+            held[1].set()
+            held[2].wait(10)
+        else:
+            self._held = held
 
     def answered(self, request_ids: Sequence[str]) -> dict[str, Answered]:
+        self._wait("answered")
         self.requests += request_ids
         return super().answered(request_ids)
 
@@ -36,6 +54,7 @@ class AskedRecord(MemoryRecord):
         return super().embeddings(payload_hashes)
 
     def keys(self, after: int, up_to: int, limit: int) -> list[PromptKeys]:
+        self._wait("keys")
         self.pages += 1
         if self.failures:
             self.failures -= 1
@@ -44,12 +63,7 @@ class AskedRecord(MemoryRecord):
 
 
 async def loaded(past: Past) -> None:
-    running = asyncio.create_task(past.run())
-    while past.may_hold(("no such request", b"no such text")):
-        await asyncio.sleep(0.005)
-        if running.done():
-            running.result()
-    running.cancel()
+    await asyncio.wait_for(past.load(), 10)
 
 
 @pytest.fixture
@@ -105,12 +119,58 @@ async def test_only_the_doubtful_of_many_are_asked_for(core: Core) -> None:
     assert core.record.requests == ["old-2"]
 
 
+async def until(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, 10)
+
+
 async def test_what_comes_while_keys_are_read_is_known_later(core: Core) -> None:
+    reading, go_on = core.record.hold("keys")
+    loading = asyncio.create_task(core.past.load())
+    await until(reading)
     [first] = await core.ingest.observe([prompt("early")])
-    await loaded(core.past)
+    go_on.set()
+    await loading
     core.ingest._recent.clear()
     assert await core.ingest.observe([prompt("early")]) == [first]
     assert core.record.last_seq() == 8
+
+
+async def test_what_another_call_recorded_during_a_look_up_is_found(core: Core) -> None:
+    await loaded(core.past)
+    reading, go_on = core.record.hold("answered")
+    both = asyncio.create_task(core.ingest.observe([prompt("new"), prompt("old-1")]))
+    await until(reading)
+    [first] = await core.ingest.observe([prompt("new")])
+    core.ingest._recent.clear()
+    go_on.set()
+    assert [r.seq for r in await both] == [8, 2]
+    assert (await both)[0] == first
+    assert core.record.last_seq() == 8
+
+
+async def test_keys_go_after_the_second_purge_that_succeeds(core: Core) -> None:
+    core.past._novelty = Novelty(first=4)
+    day = 24 * HOUR
+    keys = [("gone", b"g"), ("too", b"t")]
+    for key in keys:
+        core.past.note(key, NOW - 3 * day)
+    core.past.note(("kept", b"kept"), NOW)
+    await loaded(core.past)
+    purge = core.record.purge
+    core.record.purge = failing
+    for _ in range(3):
+        await core.lifecycle._retain()
+    core.record.purge = purge
+    await core.lifecycle._retain()
+    assert all(map(core.past.may_hold, keys))
+    await core.lifecycle._retain()
+    assert not all(map(core.past.may_hold, keys))
+    assert core.past.may_hold(("kept", b"kept"))
+    assert core.past.may_hold(("old-0", b"other"))
+
+
+def failing(_before: int) -> int:
+    raise UnavailableError("the record cannot be written")
 
 
 async def test_what_may_have_been_recorded_although_it_failed_is_asked_for(core: Core) -> None:

@@ -141,3 +141,27 @@ def test_signs_that_are_no_text_do_no_harm() -> None:
     found = shingles_of("\ud800 a b c d e f \x00 g 😀 h", KEY)
     assert found.hashes.dtype == np.uint64
     assert len(found.spans) == 8
+
+
+# Printed by the first version of the code: what is recorded is compared with what comes later.
+GOLDEN = {
+    "one two three four five six seven eight nine ten": [
+        (0, 3802493331391855184),
+        (1, 10591065292762166775),
+        (4, 12911152716145601531),
+    ],
+    "Schreibe bitte eine kurze Zusammenfassung des folgenden Textes, in drei S\u00e4tzen:": [
+        (0, 7851809836469644107),
+        (3, 4861350843312307678),
+    ],
+    "\u8bf7\u7528\u4e09\u53e5\u8bdd\u603b\u7ed3\u4e0b\u9762\u7684\u6587\u7ae0": [
+        (2, 7813770836951472220),
+        (4, 4472181819223494846),
+    ],
+}
+
+
+@pytest.mark.parametrize("text", GOLDEN)
+def test_shingles_stay_what_they_were(text: str) -> None:
+    found = shingles_of(text, KEY)
+    assert list(zip(found.starts.tolist(), found.hashes.tolist(), strict=True)) == GOLDEN[text]
