@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import uvloop
 
 from simsvc.rpc.policy import CAMPAIGNS
 from simsvc.v1 import campaigns_pb2
@@ -51,4 +51,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    # As simsvc does.
+    uvloop.run(_serve())
