@@ -1,7 +1,7 @@
 """Where the processor's time goes at full ingest: by thread, and by function (py-spy).
 
 Time by thread is the system's own count. py-spy names the threads of Python and samples them. Of
-the others, gRPC names its own; those without a name are OpenVINO's workers.
+the others, gRPC names its own; those without a name are the workers of OpenVINO and of tokenizers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PROMPTS = 4096
 _BATCH, _CALLERS = 64, 4
 _WIDEST = 15
 # Where a thread waits, which the sampler takes for work.
-_WAITING = {"_worker", "Thread.run", "EpollSelector.select", "Condition.wait"}
+_WAITING = {"_worker", "Thread.run", "Runner.run", "Condition.wait"}
 
 
 def main(
@@ -132,7 +132,7 @@ def _by_thread(spent: Counter[int], names: dict[int, str]) -> list[dict[str, Any
 
 def _kind(name: str | None) -> str:
     if name is None:
-        return "OpenVINO's workers"
+        return "workers of OpenVINO and tokenizers"
     return "gRPC core" if name.startswith("gRPC") else name.split("_")[0]
 
 
