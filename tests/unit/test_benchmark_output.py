@@ -34,7 +34,7 @@ def test_threads_without_python_are_those_of_libraries() -> None:
     spent = Counter({1: 3.0, 2: 1.0, 3: 0.0, 4: 3.5, 5: 0.5})
     rows = _by_thread(spent, {1: "model", 2: "write_0", 3: "read_1", 5: "gRPC event_engine"})  # type: ignore[arg-type]
     assert [(row["thread"], row["share"]) for row in rows] == [
-        ("OpenVINO's workers", "43.8%"),
+        ("workers of OpenVINO and tokenizers", "43.8%"),
         ("model", "37.5%"),
         ("write", "12.5%"),
         ("gRPC core", "6.2%"),
