@@ -54,8 +54,12 @@ class Past:
         self._complete = False
 
     def may_hold(self, key: Key) -> bool:
-        """Return whether the record may hold the request or the text."""
-        return not (self._complete and self._novelty.is_new(key))
+        """Return whether the record may hold the request or the text.
+
+        Of one that fails, anything: asking it refuses a prompt before the model works for it.
+        """
+        sure = self._complete and self._writer.writable
+        return not (sure and self._novelty.is_new(key))
 
     def note(self, key: Key, observed_at: int) -> None:
         """Remember a prompt that is about to be recorded, whatever becomes of it."""

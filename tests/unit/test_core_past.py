@@ -161,6 +161,7 @@ async def test_keys_go_after_the_second_purge_that_succeeds(core: Core) -> None:
     for _ in range(3):
         await core.lifecycle._retain()
     core.record.purge = purge
+    core.writer.writable = True
     await core.lifecycle._retain()
     assert all(map(core.past.may_hold, keys))
     await core.lifecycle._retain()
@@ -189,6 +190,16 @@ async def test_what_may_have_been_recorded_although_it_failed_is_asked_for(core:
     assert isinstance(again, Outcome)
     assert core.record.requests == ["lost"]
     assert core.record.last_seq() == again.seq == 8
+
+
+async def test_a_record_that_fails_refuses_before_the_model_works(core: Core) -> None:
+    await loaded(core.past)
+    core.record.append = core.record.answered = failing
+    for name in ("first", "second"):
+        with pytest.raises(UnavailableError):
+            await core.ingest.observe([prompt(f"{name}-{i}") for i in range(9)])
+    assert core.embedder.texts == [f"text of first-{i}" for i in range(9)]
+    assert core.admission.in_use == 0
 
 
 async def test_a_record_that_cannot_be_read_is_tried_again(core: Core) -> None:
