@@ -83,11 +83,13 @@ def outcome_message(outcome: Outcome) -> types_pb2.Outcome:
     )
 
 
-def seq_of(prompt_id: str, field: str) -> int:
-    """Return the seq that a prompt id stands for."""
-    if prompt_id.isascii() and prompt_id.isdigit() and len(prompt_id) <= 18:
-        return int(prompt_id)
-    raise InvalidError([Violation(field, "NOT_A_PROMPT_ID", "is not a prompt id")])
+def seq_of(text: str, field: str) -> int:
+    """Return the number that an id in a field like "prompt_id" stands for."""
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    wanted = f"{'an' if field[0] in 'aeiou' else 'a'}_{field}"
+    told = f"is not {wanted.replace('_', ' ')}"
+    raise InvalidError([Violation(field, f"NOT_{wanted.upper()}", told)])
 
 
 def account_name(names: Names, account: int) -> str:

@@ -13,6 +13,7 @@ from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.domain.validation import Limits, RawPrompt, violations
 from simsvc.rpc.address import UnsafeAddressError, check_address, is_loopback
+from simsvc.rpc.convert import seq_of
 from simsvc.rpc.errors import DOMAIN, code_of, status_of, trailers_of
 
 FIXED = settings(derandomize=True, deadline=None)
@@ -97,3 +98,11 @@ def test_what_is_missing_is_said(tls: bool, tokens: bool, missing: str) -> None:
     with pytest.raises(UnsafeAddressError, match=missing):
         check_address("0.0.0.0:1", tls=tls, tokens=tokens)
     check_address("unix-abstract:simsvc", tls=False, tokens=False)
+
+
+@pytest.mark.parametrize("text", ["", "x1", "-1", "\u0663", "1" * 19])
+def test_an_id_that_is_no_number_is_named_by_its_field(text: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        seq_of(text, "entry_id")
+    [wrong] = caught.value.violations
+    assert wrong == Violation("entry_id", "NOT_AN_ENTRY_ID", "is not an entry id")
