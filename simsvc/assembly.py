@@ -57,6 +57,7 @@ def make_engine(settings: Settings) -> Engine:
         threads=settings.model_threads or cores(),
         budget=settings.batch_tokens,
         cache=settings.model_cache.expanduser(),
+        numbers=settings.openvino_numbers,
     )
     return make(model_source(settings.model, settings.model_sha256), rule)
 

@@ -110,6 +110,11 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
         description="What computes the model; auto: cuda if there is a GPU, else openvino if the "
         "extra is installed, else torch.",
     )
+    openvino_numbers: Literal["auto", "int8", "bf16", "f32"] = Field(
+        "auto",
+        description="What openvino multiplies; auto: int8 on processors with VNNI and no AMX, if "
+        "the vectors are near enough to float32's, else bf16 where there is any, else f32.",
+    )
     model_cache: Path = Field(
         Path("~/.cache/simsvc/models"), description="Where converted models are kept."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from typing import Literal
 import structlog
 
 from simsvc.embed.converted import ConversionError, converted_model
-from simsvc.embed.engine import Engine
+from simsvc.embed.engine import Engine, Format
 from simsvc.embed.fidelity import UnfaithfulEngineError
 from simsvc.embed.weights import (
     ModelNotFoundError,
@@ -23,7 +24,7 @@ from simsvc.embed.weights import (
 from simsvc.processor import flags
 
 Wanted = Literal["auto", "openvino", "torch", "cuda"]
-_BF16 = {"amx_bf16", "avx512_bf16"}
+_AMX, _BF16, _VNNI = {"amx_bf16"}, {"amx_bf16", "avx512_bf16"}, {"avx512_vnni", "avx_vnni"}
 _log = structlog.get_logger()
 _NVIDIA = Path("/dev/nvidiactl")
 
@@ -32,7 +33,8 @@ _NVIDIA = Path("/dev/nvidiactl")
 class EngineRule:
     """What is asked for. `cache` is where converted models are kept; `budget` in padded tokens.
 
-    `dtype` other than float32 is for PyTorch alone, and a generation of its own.
+    `dtype` other than float32 is for PyTorch alone, and a generation of its own. `numbers` is for
+    OpenVINO.
     """
 
     wanted: Wanted
@@ -41,6 +43,7 @@ class EngineRule:
     threads: int
     budget: int
     cache: Path
+    numbers: Literal["auto"] | Format = "auto"
 
 
 class EngineMissingError(Exception):
@@ -57,11 +60,14 @@ LOAD_ERRORS = (
 def make(source: ModelSource, rule: EngineRule) -> Engine:
     """Return the engine for a model.
 
-    Where "auto" meets a model that cannot be converted, it says so in the log and takes PyTorch.
+    Where "auto" meets a model that cannot be converted, it says so in the log and takes PyTorch;
+    where one does not bear numbers of 8 bits, it says so and takes OpenVINO's floating point.
     Raises EngineMissingError, ModelNotFoundError, WrongWeightsError, UnfaithfulEngineError, and
     ConversionError where OpenVINO is asked for.
     """
     chosen = _chosen(rule)
+    if rule.numbers != "auto" and chosen != "openvino":
+        raise EngineMissingError(f"openvino_numbers is for the engine openvino, not {chosen}")
     if chosen == "cuda":
         return _cuda(source, rule)
     if chosen == "torch":
@@ -97,17 +103,46 @@ def _cuda(source: ModelSource, rule: EngineRule) -> Engine:
 
 
 def _openvino(source: ModelSource, rule: EngineRule) -> Engine:
-    from simsvc.embed.openvino_engine import OpenVinoEngine  # noqa: PLC0415
+    from simsvc.embed.openvino_engine import Numbers, OpenVinoEngine  # noqa: PLC0415
 
     sha256 = weights_sha256(local_folder(source))
     verify(source, sha256)
     converted = converted_model(source, sha256, rule.cache)
-    return OpenVinoEngine(converted, rule.max_windows, precision(), rule.threads, rule.budget)
+    there = flags()
+
+    def engine(format_: Format) -> Engine:
+        numbers = Numbers(format_, attention_bf16=bool(_BF16 & there))
+        return OpenVinoEngine(converted, rule.max_windows, numbers, rule.threads, rule.budget)
+
+    if rule.numbers != "auto":
+        return engine(_possible(rule.numbers, there))
+    try:
+        return engine(fastest(there))
+    except UnfaithfulEngineError as error:
+        if fastest(there) != "int8":
+            raise
+        _log.warning("model_not_rounded", instead=floating(there), reason=str(error))
+        return engine(floating(there))
 
 
-def precision() -> str:
-    """Return the number format in which this processor multiplies matrices fastest."""
-    return "bf16" if _BF16 & flags() else "f32"
+def fastest(there: Set[str]) -> Format:
+    """Return the number format that a processor with these features computes a model in fastest.
+
+    AMX multiplies bf16 in tiles, and OpenVINO does not round to 8 bits for it as it computes.
+    """
+    return "int8" if _VNNI & there and not _AMX & there else floating(there)
+
+
+def floating(there: Set[str]) -> Format:
+    """Return the fastest format that rounds no weights to 8 bits."""
+    return "bf16" if _BF16 & there else "f32"
+
+
+def _possible(wanted: Format, there: Set[str]) -> Format:
+    needed = {"int8": _VNNI, "bf16": _BF16}.get(wanted)
+    if needed is not None and not needed & there:
+        raise EngineMissingError(f"this processor has none of {sorted(needed)}, for {wanted}")
+    return wanted
 
 
 def _chosen(rule: EngineRule) -> str:

@@ -19,9 +19,17 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 from transformers import BertModel
 
-from simsvc.embed.converted import FACTS, NETWORK, REFERENCE, TOKENIZER, Facts
+from simsvc.embed.converted import (
+    FACTS,
+    NETWORK,
+    QUANTISED,
+    REFERENCE,
+    TOKENIZER,
+    Facts,
+)
 from simsvc.embed.cutting import tokens_of
 from simsvc.embed.fidelity import windows_of
+from simsvc.embed.quantised import quantise
 from simsvc.embed.quiet import ov
 from simsvc.embed.torch_engine import TorchEngine, window_tokens
 from simsvc.embed.weights import ModelSource, local_folder, weights_sha256
@@ -85,6 +93,8 @@ def convert(source: ModelSource, folder: Path) -> Facts:
         else:
             converted = _network(_Whole(model), (row + 100, torch.ones_like(row)))
     ov.save_model(converted, folder / NETWORK, compress_to_fp16=False)
+    quantise(converted)
+    ov.save_model(converted, folder / QUANTISED, compress_to_fp16=False)
     tokenizer.save(str(folder / TOKENIZER))
     prefix, suffix = _special(tokenizer)
     facts = Facts(

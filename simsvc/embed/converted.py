@@ -20,9 +20,10 @@ import structlog
 from simsvc.embed.weights import ModelSource, verify
 
 # Part of the name of a conversion: raise it with any change to what `conversion` writes.
-FORMAT = 1
+FORMAT = 2
 _log = structlog.get_logger()
-FACTS, NETWORK, TOKENIZER, REFERENCE = "facts.json", "model.xml", "tokenizer.json", "reference.npy"
+FACTS, TOKENIZER, REFERENCE = "facts.json", "tokenizer.json", "reference.npy"
+NETWORK, QUANTISED = "model.xml", "model-int8.xml"
 
 
 class ConversionError(Exception):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from simsvc.ports.embedder import ModelInfo
+
+# What matrix products are computed in; "int8" is of weights, and of what they multiply.
+Format = Literal["int8", "bf16", "f32"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The model in OpenVINO: bf16 where the processor has it, prompts packed end to end."""
+"""The model in OpenVINO: in the numbers that the processor multiplies fastest, prompts packed."""
 
 from __future__ import annotations
 
@@ -14,23 +14,33 @@ from tokenizers import Tokenizer
 
 from simsvc.domain.windows import normalised
 from simsvc.embed import fidelity
-from simsvc.embed.converted import NETWORK, TOKENIZER, Converted
+from simsvc.embed.converted import NETWORK, QUANTISED, TOKENIZER, Converted
 from simsvc.embed.cutting import Cutter, tokens_of
-from simsvc.embed.engine import Cut, Encoded, Window
+from simsvc.embed.engine import Cut, Encoded, Format, Window
 from simsvc.embed.lexical import LEXICAL
 from simsvc.embed.packing import pack, pack_rows
+from simsvc.embed.quantised import GROUP, halve_attention
 from simsvc.embed.quiet import ov
 from simsvc.niceness import COMPUTE, yield_to_others
 from simsvc.ports.embedder import ModelInfo
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32]
-# Short rows keep attention cheap, and each size is a compiled model of its own, of 40 MB and more;
-# what is longer goes into rows of a whole window.
+# Short rows keep attention cheap, and each size is a compiled model of its own: of 40 MB and more,
+# or a third of that with weights of 8 bits. What is longer goes into rows of a whole window.
 _ROW = 256
+_SHORT = 128
 # A single row is cut to its length, rounded up: a shape that is new has to be compiled.
 _STEP = 16
 _PADDING = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What products are computed in. "int8" is for weights; attention is then in bf16 or not."""
+
+    format: Format
+    attention_bf16: bool = False
 
 
 class OpenVinoEngine:
@@ -41,21 +51,24 @@ class OpenVinoEngine:
     """
 
     def __init__(
-        self, converted: Converted, max_windows: int, precision: str, threads: int, budget: int
+        self, converted: Converted, max_windows: int, numbers: Numbers, threads: int, budget: int
     ) -> None:
         facts = converted.facts
         tokenizer = Tokenizer.from_file(str(converted.folder / TOKENIZER))
         tokenise, _ = tokens_of(tokenizer)
         self._cutter = Cutter(tokenise, facts.unknown, facts.window, max_windows)
         self._facts = facts
-        self._precision = precision
+        self._numbers = numbers
         self._budget = budget
         self._special = len(facts.prefix) + len(facts.suffix)
         longest = facts.window + self._special
-        self._rows = tuple(sorted({min(_ROW, longest), longest}))
+        short = {_SHORT, _ROW} if numbers.format == "int8" else {_ROW}
+        self._rows = tuple(sorted({min(row, longest) for row in short} | {longest}))
+        # What fits into one row is computed at once.
+        self._at_once = min(_ROW, longest)
         # OpenVINO's threads are started here, and are as nice as who starts them.
         with ThreadPoolExecutor(1, initializer=yield_to_others, initargs=(COMPUTE,)) as nice:
-            nice.submit(self._compile, converted.folder / NETWORK, threads).result()
+            nice.submit(self._compile, converted.folder, threads).result()
         self._info = ModelInfo(
             model=facts.name,
             sha256=facts.sha256,
@@ -76,7 +89,7 @@ class OpenVinoEngine:
     @property
     def name(self) -> str:
         """See `Engine.name`."""
-        return f"openvino {self._precision}{' packed' if self._facts.packed else ''}"
+        return f"openvino {self._numbers.format}{' packed' if self._facts.packed else ''}"
 
     def use_this_thread(self) -> None:
         """See `Engine.use_this_thread`. OpenVINO has threads of its own."""
@@ -92,10 +105,10 @@ class OpenVinoEngine:
         tokens = [[*self._facts.prefix, *w.ids, *self._facts.suffix] for w in windows]
         return self._packed(tokens) if self._facts.packed else self._padded(tokens)
 
-    def _compile(self, network: Path, threads: int) -> None:
+    def _compile(self, folder: Path, threads: int) -> None:
         core = ov.Core()
-        model = core.read_model(network)
-        common = {"INFERENCE_PRECISION_HINT": self._precision, "INFERENCE_NUM_THREADS": threads}
+        model, common = self._network(core, folder)
+        common["INFERENCE_NUM_THREADS"] = threads
         quick = {"PERFORMANCE_HINT": "LATENCY", **common}
         # One stream a core.
         full = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, **common}
@@ -109,14 +122,26 @@ class OpenVinoEngine:
             compiled = core.compile_model(model, "CPU", full)
             self._queues[row] = ov.AsyncInferQueue(compiled, 2 * threads)
 
+    def _network(self, core: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
+        """Return the network, and how it is to be computed."""
+        if self._numbers.format != "int8":
+            whole = core.read_model(folder / NETWORK)
+            return whole, {"INFERENCE_PRECISION_HINT": self._numbers.format}
+        model = core.read_model(folder / QUANTISED)
+        if self._numbers.attention_bf16:
+            halve_attention(model)
+        # OpenVINO rounds what comes in single precision, and nothing else.
+        rounding = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
+        return model, {"INFERENCE_PRECISION_HINT": "f32", **rounding}
+
     def _packed(self, tokens: Sequence[Sequence[int]]) -> Encoded:
         """Embed prompts that lie end to end in rows."""
         lengths = [len(t) for t in tokens]
         total = sum(lengths)
-        # What fits into one short row is done at once, in a row of its own length.
+        # In a row of its own length.
         rows = (
             pack_rows(lengths, self._rows)
-            if total > self._rows[0]
+            if total > self._at_once
             else [(-(-total // _STEP) * _STEP, list(range(len(tokens))))]
         )
         vectors = np.empty((len(tokens), self._facts.dimension), np.float32)

@@ -1,4 +1,4 @@
-"""OpenVINO, without its telemetry: import `ov` from here.
+"""OpenVINO, without its telemetry: import `ov` and its operations `ops` from here.
 
 OpenVINO's package for telemetry asks nobody before it reports. Where that package cannot be
 imported, OpenVINO does without.
@@ -13,5 +13,6 @@ _modules: dict[str, Any] = sys.modules
 _modules["openvino_telemetry"] = None
 
 import openvino as ov  # noqa: E402 - after that.
+from openvino import opset13 as ops  # noqa: E402 - the same.
 
-__all__ = ["ov"]
+__all__ = ["ops", "ov"]

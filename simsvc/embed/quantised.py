@@ -1,0 +1,80 @@
+"""Products of 8-bit numbers: twice as many a second as of bf16, on processors with VNNI.
+
+Weights are rounded once, in groups of `GROUP` numbers with a scale each. OpenVINO rounds what they
+are multiplied with as it computes, every token's numbers in groups of the same size, each by its
+own largest: no sample of texts is needed, no token depends on another, and a number that sticks
+out costs the precision of its group alone. Attention, which has no weights, is not rounded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simsvc.embed.quiet import ops, ov
+
+# It divides the rows of nearly all models. 64 is a twelfth slower, and 32 as slow as bf16.
+GROUP = 128
+_TOP = 127
+_ZERO = 128
+
+
+def quantise(model: Any) -> int:
+    """Round the weights of a model's products to 8 bits, in place; return how many products.
+
+    A product whose rows are no multiple of `GROUP` stays as it is.
+    """
+    rounded = 0
+    for node in model.get_ordered_ops():
+        weights = _weights(node)
+        if weights is not None:
+            node.input(1).replace_source_output(_rounded(weights).output(0))
+            rounded += 1
+    model.validate_nodes_and_infer_types()
+    return rounded
+
+
+def halve_attention(model: Any) -> None:
+    """Compute attention in bf16, in place, and the rest as before: where a processor has bf16."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "ScaledDotProductAttention":
+            continue
+        for value in node.inputs():
+            source = value.get_source_output()
+            if source.get_element_type() == ov.Type.f32:
+                value.replace_source_output(ops.convert(source, "bf16").output(0))
+        users = list(node.output(0).get_target_inputs())
+        whole = ops.convert(node.output(0), "f32")
+        for user in users:
+            user.replace_source_output(whole.output(0))
+    model.validate_nodes_and_infer_types()
+
+
+def _weights(node: Any) -> npt.NDArray[np.float32] | None:
+    """Return the weights (outputs, inputs) of a product that can be rounded."""
+    if node.get_type_name() != "MatMul" or not node.get_attributes()["transpose_b"]:
+        return None
+    source = node.input_value(1).get_node()
+    if source.get_type_name() != "Constant" or source.get_element_type() != ov.Type.f32:
+        return None
+    weights: npt.NDArray[np.float32] = source.get_data()
+    flat = weights.ndim == 2
+    return weights if flat and weights.shape[1] % GROUP == 0 else None
+
+
+def _rounded(weights: npt.NDArray[np.float32]) -> Any:
+    """Return the operations that make weights again: what OpenVINO knows for rounded ones."""
+    groups = weights.reshape(len(weights), -1, GROUP)
+    tops = np.abs(groups).max(axis=-1, keepdims=True)
+    scales = np.where(tops > 0, tops / _TOP, 1).astype(np.float32)
+    numbers = (np.rint(groups / scales) + _ZERO).astype(np.uint8)
+    zeros = np.full(scales.shape, _ZERO, np.uint8)
+    centred = ops.subtract(_as_float(numbers), _as_float(zeros))
+    made = ops.multiply(centred, ops.constant(scales))
+    return ops.reshape(made, ops.constant(np.array(weights.shape, np.int64)), special_zero=False)
+
+
+def _as_float(numbers: npt.NDArray[np.uint8]) -> Any:
+    return ops.convert(ops.constant(numbers), "f32")
