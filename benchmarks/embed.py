@@ -24,6 +24,9 @@ from benchmarks.machine import machine
 from benchmarks.tables import facts, on, table
 from simsvc.demo.traffic import generated_texts
 from simsvc.domain.chunks import chunks
+from simsvc.embed.choice import fastest, floating
+from simsvc.embed.engine import Format
+from simsvc.processor import flags
 
 # A mix of what people ask: median about 25 tokens, and a long tail.
 SHARES = [
@@ -64,7 +67,7 @@ def _naive(dtype: str, batch: int) -> Encode:
     return encode
 
 
-def _ours(engine: Literal["torch", "openvino"]) -> Encode:
+def _ours(engine: Literal["torch", "openvino"], numbers: Literal["auto"] | Format) -> Encode:
     # Not `assembly`, which loads the detector too: its memory is not the embedder's.
     from simsvc.embed.choice import EngineRule, make  # noqa: PLC0415
     from simsvc.embed.passes import embed_texts  # noqa: PLC0415
@@ -74,7 +77,9 @@ def _ours(engine: Literal["torch", "openvino"]) -> Encode:
     settings = Settings()
     cache = settings.model_cache.expanduser()
     cores = len(os.sched_getaffinity(0))
-    rule = EngineRule(engine, "float32", settings.max_windows, cores, settings.batch_tokens, cache)
+    rule = EngineRule(
+        engine, "float32", settings.max_windows, cores, settings.batch_tokens, cache, numbers
+    )
     made = make(model_source(BUNDLED, ""), rule)
     made.use_this_thread()
     return lambda texts: np.stack([e.vector for e in embed_texts(made, texts)[0]])
@@ -83,9 +88,11 @@ def _ours(engine: Literal["torch", "openvino"]) -> Encode:
 WAYS: dict[str, Callable[[], Encode]] = {
     "sentence-transformers float32": lambda: _naive("float32", SMALL),
     "sentence-transformers bfloat16": lambda: _naive("bfloat16", SMALL),
-    "simsvc torch float32": lambda: _ours("torch"),
-    "simsvc openvino": lambda: _ours("openvino"),
+    "simsvc torch float32": lambda: _ours("torch", "auto"),
+    f"simsvc openvino {floating(flags())}": lambda: _ours("openvino", floating(flags())),
 }
+if fastest(flags()) == "int8":
+    WAYS["simsvc openvino int8"] = lambda: _ours("openvino", "int8")
 NAIVE = "sentence-transformers float32"
 
 
@@ -188,7 +195,7 @@ def _limit(texts: Sequence[str], rows: Sequence[dict[str, Any]]) -> dict[str, fl
         "gflop_a_text": round(need, 2),
         "bf16_peak_gflop_per_s": round(peak),
         "best_gflop_per_s": round(ours * need),
-        "share_of_peak": round(ours * need / peak, 2),
+        "share_of_bf16_peak": round(ours * need / peak, 2),
     }
 
 
