@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from simsvc.core.admission import Admission
 from simsvc.core.commit import Pending, StaleEmbeddingError
@@ -112,17 +113,18 @@ class Ingest:
     async def _arrivals(self, prompts: Sequence[Prompt]) -> list[_Arrival]:
         """Take prompts apart; many at once beside the event loop, which others wait for."""
         if len(prompts) <= _FEW:
-            return [self._arrival(p) for p in prompts]
+            return self._taken_apart(prompts)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, lambda: [self._arrival(p) for p in prompts]
-        )
+        return await loop.run_in_executor(self._readers, self._taken_apart, prompts)
 
-    def _arrival(self, prompt: Prompt) -> _Arrival:
-        parts = self._dissector.take_apart(prompt.messages)
-        return _Arrival(
-            prompt, prompt.digest(), parts, self._keyring.text_hash("payload", parts.payload)
-        )
+    def _taken_apart(self, prompts: Sequence[Prompt]) -> list[_Arrival]:
+        payload_hash = partial(self._keyring.text_hash, "payload")
+        return [
+            _Arrival(prompt, prompt.digest(), parts, payload_hash(parts.payload))
+            for prompt, parts in zip(
+                prompts, self._dissector.take_all_apart([p.messages for p in prompts]), strict=True
+            )
+        ]
 
     async def _admitted(self, arrivals: Sequence[_Arrival], permits: _Permits) -> list[Result]:
         fresh: dict[str, tuple[_Arrival, asyncio.Future[Outcome]]] = {}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.domain.frames import FrameRule, FrameTable, Note, payload_of
-from simsvc.domain.prompt import Message, Role, views_of
+from simsvc.domain.frames import Framed, FrameRule, FrameTable, Note, payload_of
+from simsvc.domain.prompt import Message, Role, Views, views_of
 from simsvc.domain.pseudonyms import Keyring
-from simsvc.domain.shingles import Hashes, shingles_of
+from simsvc.domain.shingles import Hashes, Shingles, shingles_of, shingles_of_all
 from simsvc.domain.signals.migration import Conversations
 from simsvc.domain.trace import Trace
 
@@ -49,10 +49,26 @@ class Dissector:
 
     def take_apart(self, messages: tuple[Message, ...]) -> Parts:
         """Split a prompt by what is known of frames by now. Any thread."""
-        views = views_of(messages)
-        system = shingles_of(views.frame, self._key).hashes
-        user = shingles_of(views.payload, self._key)
-        framed = self._frames.take_apart(views.payload, user)
+        return self.take_all_apart([messages])[0]
+
+    def take_all_apart(self, prompts: Sequence[tuple[Message, ...]]) -> list[Parts]:
+        """Do as `take_apart` with each of one prompt or more."""
+        views = [views_of(messages) for messages in prompts]
+        texts = [*(v.frame for v in views), *(v.payload for v in views)]
+        shingles = shingles_of_all(texts, self._key)
+        systems, users = shingles[: len(views)], shingles[len(views) :]
+        framed = self._frames.take_all_apart([v.payload for v in views], users)
+        return list(map(self._parts, prompts, views, systems, users, framed))
+
+    def _parts(
+        self,
+        messages: tuple[Message, ...],
+        views: Views,
+        of_system: Shingles,
+        user: Shingles,
+        framed: Framed,
+    ) -> Parts:
+        system = of_system.hashes
         # A system prompt is a frame as a whole; beside one, a frame inside the turn has no name.
         inside = np.zeros_like(framed.inside) if len(system) else framed.inside
         turns = [m.content for m in messages if m.role is Role.USER]

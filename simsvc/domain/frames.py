@@ -105,13 +105,22 @@ class FrameTable:
 
     def take_apart(self, text: str, shingles: Shingles) -> Framed:
         """Split a user's turn into frame and payload. Reads only."""
-        nothing = np.empty((0, 2), np.int64)
-        whole = Framed(text, np.zeros(len(shingles.hashes), np.bool_), nothing)
-        if not len(shingles.hashes):
-            return whole
-        slots = self._slots(shingles.hashes)
-        known = self._tags[slots] == shingles.hashes
+        return self.take_all_apart([text], [shingles])[0]
+
+    def take_all_apart(self, texts: Sequence[str], shingles: Sequence[Shingles]) -> list[Framed]:
+        """Split users' turns, given the shingles of each. Reads only."""
+        hashes = np.concatenate([one.hashes for one in shingles])
+        slots = self._slots(hashes)
+        known = self._tags[slots] == hashes
         shared = known & (np.bitwise_count(self._seen[slots]) >= self._rule.shared_by)
+        ends = np.cumsum([len(one.hashes) for one in shingles]).tolist()
+        return [
+            self._taken_apart(text, one, shared[end - len(one.hashes) : end])
+            for text, one, end in zip(texts, shingles, ends, strict=True)
+        ]
+
+    def _taken_apart(self, text: str, shingles: Shingles, shared: npt.NDArray[np.bool_]) -> Framed:
+        whole = Framed(text, np.zeros(len(shared), np.bool_), np.empty((0, 2), np.int64))
         if not shared.any():
             return whole
         covered = self._runs(shingles.starts[shared], shingles.spans)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,6 +32,8 @@ _WORD = re.compile(f"[{_SIGNS}]|[^\\W{_SIGNS}]+")
 _FACTORS = np.array([pow(0x9E3779B97F4A7C15, i + 1, 2**64) for i in range(WIDTH)], np.uint64)
 
 Hashes = npt.NDArray[np.uint64]
+Starts = npt.NDArray[np.int64]
+_NO_HASHES, _NO_STARTS = np.empty(0, np.uint64), np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +51,38 @@ class Shingles:
 
 def shingles_of(text: str, key: bytes) -> Shingles:
     """Cut a text into words and keep its shingles, hashed under a key of up to 64 bytes."""
-    spans, words = words_of(text)
-    if len(words) < WIDTH:
-        return Shingles(np.empty(0, np.uint64), np.empty(0, np.int64), spans)
-    hashed = np.array([_word_hash(word, key) for word in words], np.uint64)
+    return shingles_of_all([text], key)[0]
+
+
+def shingles_of_all(texts: Sequence[str], key: bytes) -> list[Shingles]:
+    """Do as `shingles_of` with each text, in a few steps for all of them together."""
+    found = [words_of(text) for text in texts]
+    kept = [Shingles(_NO_HASHES, _NO_STARTS, spans) for spans, _ in found]
+    long = [i for i, (_, words) in enumerate(found) if len(words) >= WIDTH]
+    if not long:
+        return kept
+    hashed = np.array([_word_hash(word, key) for i in long for word in found[i][1]], np.uint64)
     mixed = _mix(_sums(hashed))
-    starts = _winnowed(mixed)
-    if len(starts) > _KEPT:
-        tail = len(words) - _END_WORDS
-        zones = (starts < _END_WORDS, (starts >= _END_WORDS) & (starts < tail), starts >= tail)
-        starts = np.concatenate([_least(starts[zone], mixed) for zone in zones])
-    return Shingles(mixed[starts], starts, spans)
+    counts = np.array([len(found[i][1]) for i in long], np.int64)
+    begins = np.cumsum(counts) - counts
+    for i, begin, starts in zip(long, begins.tolist(), _winnowed(mixed, counts), strict=True):
+        spans, words = found[i]
+        own = mixed[begin : begin + len(words) - WIDTH + 1]
+        chosen = _thinned(starts, own, len(words))
+        kept[i] = Shingles(own[chosen], chosen, spans)
+    return kept
 
 
-def _least(starts: npt.NDArray[np.int64], hashes: Hashes) -> npt.NDArray[np.int64]:
+def _thinned(starts: Starts, hashes: Hashes, words: int) -> Starts:
+    """Keep no more than `_KEPT` of either end and the middle of a text."""
+    if len(starts) <= _KEPT:
+        return starts
+    tail = words - _END_WORDS
+    zones = (starts < _END_WORDS, (starts >= _END_WORDS) & (starts < tail), starts >= tail)
+    return np.concatenate([_least(starts[zone], hashes) for zone in zones])
+
+
+def _least(starts: Starts, hashes: Hashes) -> Starts:
     """Keep those with the least hashes: the same choice in every text that holds them."""
     chosen = np.argsort(hashes[starts], kind="stable")[:_KEPT]
     return np.sort(starts[chosen])
@@ -107,16 +128,33 @@ def _mix(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(33))
 
 
-def _winnowed(hashes: Hashes) -> npt.NDArray[np.int64]:
-    if len(hashes) <= _WINDOW:
-        return np.array([int(hashes.argmin())], np.int64)
-    count = len(hashes) - _WINDOW + 1
-    least, chosen = hashes[:count], np.arange(count)
+def _winnowed(hashes: Hashes, counts: npt.NDArray[np.int64]) -> list[Starts]:
+    """Return the words at which kept shingles of each text start, by its count of words (t,).
+
+    `hashes` are those of all texts' words end to end; a shingle that runs into the next text is
+    none.
+    """
+    ends = np.cumsum(counts)
+    begins = ends - counts
+    shingles = counts - WIDTH + 1
+    windows = max(len(hashes) - _WINDOW + 1, 0)
+    least, chosen = hashes[:windows], np.arange(windows)
     for i in range(1, _WINDOW):
-        later = hashes[i : i + count]
-        chosen = np.where(later < least, np.arange(i, i + count), chosen)
+        later = hashes[i : i + windows]
+        chosen = np.where(later < least, np.arange(i, i + windows), chosen)
         least = np.minimum(least, later)
+    last = np.repeat(begins + shingles - _WINDOW, counts)[:windows]
+    chosen = chosen[np.arange(windows) <= last]
     # The least of a window that moves on never lies before that of the last one.
-    moved = np.ones(count, np.bool_)
+    moved = np.ones(len(chosen), np.bool_)
     np.not_equal(chosen[1:], chosen[:-1], out=moved[1:])
-    return chosen[moved]
+    chosen = chosen[moved]
+    bounds = np.searchsorted(chosen, [begins, ends])
+    return [
+        # Fewer than fill a window: the least of them.
+        chosen[low:high] - begin if count >= _WINDOW
+        else np.array([hashes[begin : begin + count].argmin()], np.int64)
+        for begin, count, low, high in zip(
+            begins.tolist(), shingles.tolist(), *bounds.tolist(), strict=True
+        )
+    ]  # fmt: skip

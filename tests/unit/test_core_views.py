@@ -79,3 +79,26 @@ def test_a_paste_of_a_megabyte_is_taken_apart_in_no_time_and_whole() -> None:
     parts = new().take_apart(user(text))
     assert parts.payload == text
     assert len(parts.shingles) <= 3 * 72
+
+
+def test_prompts_are_taken_apart_together_as_one_by_one() -> None:
+    dissector = new()
+    for i, riddle in enumerate(RIDDLES):
+        send(dissector, i + 1, user(f"{FRAME}\n\n{riddle}"))
+    prompts = [
+        user("short"),
+        user(f"{FRAME}\n\nwhy do {RIDDLES[0]}"),
+        user(RIDDLES[1], "a first turn of some length, and a half", system=FRAME),
+        user(f"{RIDDLES[2]}\n\n{FRAME}"),
+        user(FRAME),
+    ]
+    together = dissector.take_all_apart(prompts)
+    assert [p.payload for p in together] == [dissector.take_apart(p).payload for p in prompts]
+    # Each one's own frame, and nobody else's.
+    assert [bool(p.framed.any()) for p in together] == [False, True, True, True, False]
+    for found, prompt in zip(together, prompts, strict=True):
+        alone = dissector.take_apart(prompt)
+        assert (found.cuts, found.frame_text) == (alone.cuts, alone.frame_text)
+        assert (found.prefix, found.state) == (alone.prefix, alone.state)
+        assert found.shingles.tolist() == alone.shingles.tolist()
+        assert found.framed.tolist() == alone.framed.tolist()

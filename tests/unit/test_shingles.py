@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from simsvc.domain.shingles import GAP, WIDTH, Shingles, shingles_of
+from simsvc.domain.shingles import GAP, WIDTH, Shingles, shingles_of, shingles_of_all
 
 KEY = b"k" * 32
 
@@ -165,3 +165,34 @@ GOLDEN = {
 def test_shingles_stay_what_they_were(text: str) -> None:
     found = shingles_of(text, KEY)
     assert list(zip(found.starts.tolist(), found.hashes.tolist(), strict=True)) == GOLDEN[text]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_text_keeps_the_same_shingles_whatever_lies_beside_it(seed: int) -> None:
+    rng = random.Random(seed)
+    lengths = [*range(WIDTH + 6), 30, 300, 0, 1500, *rng.choices(range(40), k=20)]
+    rng.shuffle(lengths)
+    # Few words, so that shingles recur and the least is not the only one.
+    texts = [" ".join(f"w{rng.randrange(4)}" for _ in range(n)) for n in lengths]
+    together = shingles_of_all(texts, KEY)
+    for text, found in zip(texts, together, strict=True):
+        alone = shingles_of(text, KEY)
+        np.testing.assert_array_equal(found.hashes, alone.hashes)
+        np.testing.assert_array_equal(found.starts, alone.starts)
+        np.testing.assert_array_equal(found.spans, alone.spans)
+
+
+@pytest.mark.parametrize("count", [*range(WIDTH, WIDTH + 9), 40])
+def test_the_least_of_each_window_is_kept(count: int) -> None:
+    words = _words(random.Random(count), count)
+    each = [int(_of(words[i : i + WIDTH]).hashes[0]) for i in range(count - WIDTH + 1)]
+    windows = [each[i : i + 3] for i in range(max(len(each) - 2, 1))]
+    expected = sorted({i + window.index(min(window)) for i, window in enumerate(windows)})
+    beside = " ".join(_words(random.Random(0), 20))
+    [_, found, _] = shingles_of_all([beside, " ".join(words), beside], KEY)
+    assert found.starts.tolist() == expected
+    assert found.hashes.tolist() == [each[i] for i in expected]
+
+
+def test_no_texts_have_no_shingles() -> None:
+    assert shingles_of_all([], KEY) == []
