@@ -26,8 +26,8 @@ from simsvc.ports.embedder import ModelInfo
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32]
-# Short rows keep attention cheap, and each size is a compiled model of its own: of 40 MB and more,
-# or a third of that with weights of 8 bits. What is longer goes into rows of a whole window.
+# Short rows keep attention cheap, and each size is a compiled model of its own, of 40 MB and more:
+# weights of 8 bits leave room for one more. What is longer goes into rows of a whole window.
 _ROW = 256
 _SHORT = 128
 # A single row is cut to its length, rounded up: a shape that is new has to be compiled.
