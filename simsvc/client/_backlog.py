@@ -120,7 +120,7 @@ class Backlog:
             return None
         heads = [self._fresh[0]] if self._fresh else []
         heads += [item for _, _, item in self._retries[:1]]
-        expiry = min(item.accepted_at for item in heads) + self._options.max_age
+        expiry = min(self._expires_at(item) for item in heads)
         return min(max(due, self._paused_until), expiry)
 
     def take(self, now: float) -> list[Item]:
@@ -166,7 +166,7 @@ class Backlog:
             item.attempts += 1
             delay = retry_delay(item.attempts, retry_after, self._options, self._chance())
             # Not after its end, so that it is dropped in time.
-            due = min(now + delay, item.accepted_at + self._options.max_age)
+            due = min(now + delay, self._expires_at(item))
             heapq.heappush(self._retries, (due, item.seq, item))
             return
         self._forget(item)
@@ -207,15 +207,19 @@ class Backlog:
             self._fresh_bytes -= self._fresh.popleft().size
 
     def _expire(self, now: float) -> None:
-        oldest = now - self._options.max_age
         dropped = 0
-        while (item := self._front(now)) is not None and item.accepted_at <= oldest:
+        while (item := self._front(now)) is not None and self._expires_at(item) <= now:
             self._pop_front(now)
             self._forget(item)
             dropped += 1
         self._dropped_expired += dropped
         if dropped:
             _log.warning("%d prompts dropped: not sent in %g s", dropped, self._options.max_age)
+
+    def _expires_at(self, item: Item) -> float:
+        # One sum for all who ask: `now` less the age may be off by its last bit, and who is woken
+        # for an item that has not expired yet would be woken again at once.
+        return item.accepted_at + self._options.max_age
 
     def _forget(self, item: Item) -> None:
         del self._pending[item.seq]

@@ -224,6 +224,22 @@ def test_old_prompts_make_room() -> None:
     assert check(backlog.stats()).dropped_expired == 8
 
 
+def test_what_has_expired_when_it_is_said_to_is_dropped_then() -> None:
+    """At times whose sum with the age is rounded down, too."""
+    asked = SimsvcRpcError(grpc.StatusCode.UNAVAILABLE, "no", retry_after=1000.0)
+    times = [n * 0.1 for n in range(1, 2000)]
+    assert any((at + 20.0) - 20.0 < at for at in times)
+    for at in times:
+        backlog = Backlog(replace(OPTIONS, max_age=20.0), chance=lambda: 0.5)
+        offer(backlog, "x", at)
+        backlog.fail(backlog.take(at + OPTIONS.linger), asked, at)
+        due = backlog.wake_at()
+        assert due == at + 20.0
+        assert backlog.take(due) == []
+        assert backlog.wake_at() is None
+        assert check(backlog.stats()).dropped_expired == 1
+
+
 @pytest.mark.parametrize("name", ["capacity", "linger", "max_age", "senders", "backoff_max"])
 def test_options_must_be_positive(name: str) -> None:
     with pytest.raises(ValueError, match=name):
