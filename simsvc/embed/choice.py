@@ -75,7 +75,7 @@ def make(source: ModelSource, rule: EngineRule) -> Engine:
     try:
         return _openvino(source, rule)
     except ConversionError as error:
-        if rule.wanted == "openvino":
+        if rule.wanted == "openvino" or rule.numbers != "auto":
             raise
         _log.warning("model_not_converted", instead="torch", reason=str(error))
         return _torch(source, rule)
@@ -108,7 +108,8 @@ def _openvino(source: ModelSource, rule: EngineRule) -> Engine:
     sha256 = weights_sha256(local_folder(source))
     verify(source, sha256)
     converted = converted_model(source, sha256, rule.cache)
-    there = flags()
+    # A model whose products cannot be rounded is computed as if there were no VNNI.
+    there = flags() if converted.facts.group else flags() - _VNNI
 
     def engine(format_: Format) -> Engine:
         numbers = Numbers(format_, attention_bf16=bool(_BF16 & there))
@@ -128,7 +129,7 @@ def _openvino(source: ModelSource, rule: EngineRule) -> Engine:
 def fastest(there: Set[str]) -> Format:
     """Return the number format that a processor with these features computes a model in fastest.
 
-    AMX multiplies bf16 in tiles, and OpenVINO does not round to 8 bits for it as it computes.
+    OpenVINO's rounding as it computes makes no use of AMX, which multiplies bf16 in tiles.
     """
     return "int8" if _VNNI & there and not _AMX & there else floating(there)
 
@@ -141,7 +142,7 @@ def floating(there: Set[str]) -> Format:
 def _possible(wanted: Format, there: Set[str]) -> Format:
     needed = {"int8": _VNNI, "bf16": _BF16}.get(wanted)
     if needed is not None and not needed & there:
-        raise EngineMissingError(f"this processor has none of {sorted(needed)}, for {wanted}")
+        raise EngineMissingError(f"{wanted} is not for this processor ({sorted(needed)}) or model")
     return wanted
 
 

@@ -29,7 +29,7 @@ from simsvc.embed.converted import (
 )
 from simsvc.embed.cutting import tokens_of
 from simsvc.embed.fidelity import windows_of
-from simsvc.embed.quantised import quantise
+from simsvc.embed.quantised import GROUP, quantise
 from simsvc.embed.quiet import ov
 from simsvc.embed.torch_engine import TorchEngine, window_tokens
 from simsvc.embed.weights import ModelSource, local_folder, weights_sha256
@@ -93,8 +93,9 @@ def convert(source: ModelSource, folder: Path) -> Facts:
         else:
             converted = _network(_Whole(model), (row + 100, torch.ones_like(row)))
     ov.save_model(converted, folder / NETWORK, compress_to_fp16=False)
-    quantise(converted)
-    ov.save_model(converted, folder / QUANTISED, compress_to_fp16=False)
+    rounded = quantise(converted)
+    if rounded:
+        ov.save_model(converted, folder / QUANTISED, compress_to_fp16=False)
     tokenizer.save(str(folder / TOKENIZER))
     prefix, suffix = _special(tokenizer)
     facts = Facts(
@@ -108,6 +109,7 @@ def convert(source: ModelSource, folder: Path) -> Facts:
         suffix=suffix,
         padding=int(getattr(model.tokenizer, "pad_token_id", 0) or 0),
         unknown=tokens_of(model.tokenizer)[1],
+        group=GROUP if rounded else 0,
     )
     engine = TorchEngine(source, max_windows=1, dtype="float32", threads=torch.get_num_threads())
     np.save(folder / REFERENCE, engine.encode(windows_of(engine)).vectors)

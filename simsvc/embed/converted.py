@@ -20,7 +20,7 @@ import structlog
 from simsvc.embed.weights import ModelSource, verify
 
 # Part of the name of a conversion: raise it with any change to what `conversion` writes.
-FORMAT = 2
+FORMAT = 3
 _log = structlog.get_logger()
 FACTS, TOKENIZER, REFERENCE = "facts.json", "tokenizer.json", "reference.npy"
 NETWORK, QUANTISED = "model.xml", "model-int8.xml"
@@ -36,7 +36,8 @@ class Facts:
 
     `packed`: prompts may lie end to end in one row, told apart by `segments`; the output is then
     every token's state, pooled by `pooling`. Otherwise a row is one prompt, and the output its
-    vector. `prefix` and `suffix` are the special tokens around a text.
+    vector. `prefix` and `suffix` are the special tokens around a text. `group` is how many weights
+    of 8 bits share a scale in the quantised network, 0 where there is none.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Facts:
     suffix: tuple[int, ...]
     padding: int
     unknown: int | None
+    group: int
 
     def to_json(self) -> str:
         """Return it as JSON."""

@@ -19,7 +19,7 @@ from simsvc.embed.cutting import Cutter, tokens_of
 from simsvc.embed.engine import Cut, Encoded, Format, Window
 from simsvc.embed.lexical import LEXICAL
 from simsvc.embed.packing import pack, pack_rows
-from simsvc.embed.quantised import GROUP, halve_attention
+from simsvc.embed.quantised import halve_attention
 from simsvc.embed.quiet import ov
 from simsvc.niceness import COMPUTE, yield_to_others
 from simsvc.ports.embedder import ModelInfo
@@ -131,7 +131,7 @@ class OpenVinoEngine:
         if self._numbers.attention_bf16:
             halve_attention(model)
         # OpenVINO rounds what comes in single precision, and nothing else.
-        rounding = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP}
+        rounding = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": self._facts.group}
         return model, {"INFERENCE_PRECISION_HINT": "f32", **rounding}
 
     def _packed(self, tokens: Sequence[Sequence[int]]) -> Encoded:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,45 +16,23 @@ from structlog.testing import capture_logs
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from simsvc.demo.traffic import generated_texts
-from simsvc.embed import choice, fidelity
+from simsvc.embed import fidelity
 from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
 from simsvc.embed.choice import (
-    EngineMissingError,
-    EngineRule,
-    Wanted,
-    fastest,
     floating,
     make,
 )
 from simsvc.embed.converted import ConversionError
-from simsvc.embed.engine import Engine, Format
+from simsvc.embed.engine import Engine
 from simsvc.embed.torch_engine import Processor, TorchEngine
 from simsvc.embed.weights import BUNDLED_SHA256, ModelSource, WrongWeightsError, model_source
 from simsvc.niceness import COMPUTE
 from simsvc.ports.embedder import Embedding, Priority
 from simsvc.processor import flags
-from simsvc.settings import Settings
+from tests.engines import MAX_WINDOWS, cached, openvino, rule
 
-MAX_WINDOWS = 4
 TELUGU = ["మురళి శర్మ నటించిన మొదటి చిత్రం పేరేంటి?", "తెలంగాణ రాష్ట్ర విస్తీర్ణం ఎంత?"]
-
-
-def rule(wanted: Wanted, cache: Path, max_windows: int = MAX_WINDOWS) -> EngineRule:
-    return EngineRule(wanted, "float32", max_windows, threads=2, budget=1024, cache=cache)
-
-
-def cached() -> Path:
-    return Settings().model_cache.expanduser()
-
-
-def openvino(numbers: Format) -> Engine:
-    """Return the bundled model; what a processor cannot do is left out, and said so."""
-    wanted = replace(rule("openvino", cached()), numbers=numbers)
-    try:
-        return make(model_source("all-MiniLM-L6-v2", ""), wanted)
-    except EngineMissingError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module", params=["torch", "floating", "int8"])
@@ -191,56 +168,6 @@ def test_an_unfaithful_engine_is_refused(packed: Engine) -> None:
         fidelity.check(packed, wrong)
 
 
-def test_openvino_is_for_float32_models_only(tmp_path: Path) -> None:
-    wanted = replace(rule("openvino", tmp_path), dtype="bfloat16")
-    with pytest.raises(EngineMissingError, match="model_dtype"):
-        make(model_source("all-MiniLM-L6-v2", ""), wanted)
-
-
-@pytest.mark.parametrize(
-    ("there", "expected", "unrounded"),
-    [
-        ("avx2 avx512_bf16 avx512_vnni amx_bf16", "bf16", "bf16"),
-        ("avx2 avx512_bf16 avx512_vnni", "int8", "bf16"),
-        ("avx2 avx512_vnni", "int8", "f32"),
-        ("avx2 avx_vnni", "int8", "f32"),
-        ("avx2 avx512_bf16", "bf16", "bf16"),
-        ("avx2", "f32", "f32"),
-    ],
-)
-def test_numbers_follow_the_processor(there: str, expected: Format, unrounded: Format) -> None:
-    assert (fastest(set(there.split())), floating(set(there.split()))) == (expected, unrounded)
-
-
-@pytest.mark.parametrize("numbers", ["int8", "bf16"])
-def test_numbers_that_the_processor_lacks_are_refused(
-    numbers: Format, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(choice, "flags", lambda: {"avx2"})
-    wanted = replace(rule("openvino", cached()), numbers=numbers)
-    with pytest.raises(EngineMissingError, match=numbers):
-        make(model_source("all-MiniLM-L6-v2", ""), wanted)
-
-
-def test_numbers_for_openvino_are_refused_by_another_engine() -> None:
-    with pytest.raises(EngineMissingError, match="openvino_numbers"):
-        make(model_source("all-MiniLM-L6-v2", ""), replace(rule("torch", cached()), numbers="f32"))
-
-
-def test_a_model_that_does_not_bear_rounding_is_computed_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    source = model_source("all-MiniLM-L6-v2", "")
-    monkeypatch.setattr(choice, "flags", lambda: {"avx512_vnni"})
-    monkeypatch.setattr(fidelity, "LEAST_MEAN", 0.9999)
-    with capture_logs() as logs:
-        engine = make(source, rule("openvino", cached()))
-    assert engine.name == "openvino f32 packed"
-    assert [(e["event"], e["instead"]) for e in logs] == [("model_not_rounded", "f32")]
-    with pytest.raises(fidelity.UnfaithfulEngineError, match="int8"):
-        make(source, replace(rule("openvino", cached()), numbers="int8"))
-
-
 def test_a_conversion_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenVINO keeps a client's id for its telemetry in the home folder, unless it is off."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -303,14 +230,3 @@ def test_half_precision_in_pytorch_is_held_to_single_precision() -> None:
     texts = [*TELUGU, "Why is the sky blue?", "word " * 200]
     assert not np.array_equal(vectors(half, texts), vectors(whole, texts))
     assert (vectors(half, texts) * vectors(whole, texts)).sum(axis=1).min() > 0.99
-
-
-def test_a_gpu_that_is_not_there_is_refused_or_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(EngineMissingError, match="CUDA"):
-        make(model_source("all-MiniLM-L6-v2", ""), rule("cuda", tmp_path))
-    monkeypatch.setattr(choice, "_NVIDIA", tmp_path)
-    engine = make(model_source("all-MiniLM-L6-v2", ""), rule("auto", cached()))
-    assert engine.name.startswith("openvino")
