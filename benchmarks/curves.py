@@ -37,5 +37,6 @@ def draw(
     axes.set(xlabel=axis, ylabel=value, ylim=limits or (0, None))
     axes.grid(alpha=0.3)
     if lines:
-        axes.legend(title=legend or None)
+        # Beside the curves, none of which it may cover.
+        figure.legend(title=legend or None, loc="outside upper center", ncols=2)
     figure.savefig(path, metadata={"Date": None})
