@@ -1,4 +1,7 @@
-"""One model thread behind a queue: texts that wait together are embedded together."""
+"""One model thread behind a queue: texts that wait together are embedded together.
+
+While the processor computes a round of texts, the model's thread gets the next one ready.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,19 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from simsvc.domain.errors import UnavailableError
 from simsvc.embed.cache import EmbeddingCache
-from simsvc.embed.engine import Engine
-from simsvc.embed.passes import embed_texts
+from simsvc.embed.engine import Encoded, Engine
+from simsvc.embed.passes import start_texts
 from simsvc.ports.embedder import Embedding, ModelInfo, Priority
 
 _STOP_PRIORITY = 1_000_000
 _ROUND_PASSES = 4
 _CHARS_PER_TOKEN = 4
+# Seconds without a job after which the model's thread asks how the last ones went.
+_QUIET = 0.5
 
 
 @dataclass(slots=True)
@@ -39,10 +45,18 @@ class _Job:
     number: int
     key: bytes = field(compare=False)
     text: str = field(compare=False)
-    done: asyncio.Future[Embedding] | None = field(compare=False)
+    done: asyncio.Future[Embedding] = field(compare=False)
     # How many callers wait; 0 once all have left.
     waiting: int = field(default=1, compare=False)
     taken: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Round:
+    """Jobs that were taken together, and those of them that somebody waited for then."""
+
+    jobs: Sequence[_Job]
+    wanted: Sequence[_Job]
 
 
 class Batcher:
@@ -59,9 +73,12 @@ class Batcher:
         self._queue: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._in_flight: dict[bytes, _Job] = {}
         self._begun: dict[bytes, _Job] = {}
+        # The model's thread adds to it, and the event loop takes away.
+        self._rounds: set[_Round] = set()
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._last: _Job | None = None
         self._failed = asyncio.Event()
         self._stopping = False
         self.counters = BatcherCounters()
@@ -84,6 +101,7 @@ class Batcher:
     def start(self, prepare: Callable[[], None] | None = None) -> None:
         """Start the model thread; it calls `prepare` first."""
         self._loop = asyncio.get_running_loop()
+        self._last = _Job(_STOP_PRIORITY, 0, b"", "", self._loop.create_future())
         self._thread = threading.Thread(
             target=self._run, args=(prepare,), name="model", daemon=True
         )
@@ -92,15 +110,27 @@ class Batcher:
     def stop(self) -> None:
         """End the model thread after what is queued. Any thread but the model's may call it."""
         self._stopping = True
-        if self._thread is not None:
-            self._queue.put(_Job(_STOP_PRIORITY, 0, b"", "", None))
+        if self._thread is not None and self._last is not None:
+            self._queue.put(self._last)
             self._thread.join()
 
     async def embed(self, texts: Sequence[str], priority: Priority) -> list[Embedding]:
         """See `Embedder.embed`."""
         if self._failed.is_set():
             raise UnavailableError("the model failed")
-        return list(await asyncio.gather(*(self._one(text, priority) for text in texts)))
+        found: list[Embedding | _Job] = []
+        try:
+            found.extend(self._found(text, priority) for text in texts)
+            jobs = [one for one in found if isinstance(one, _Job)]
+            # What other callers wait for too does not end with this one.
+            if waited := {job.done for job in jobs if not job.done.done()}:
+                await asyncio.wait(waited, return_when=asyncio.FIRST_EXCEPTION)
+        except BaseException:
+            for one in found:
+                if isinstance(one, _Job):
+                    one.waiting -= 1
+            raise
+        return [one.done.result() if isinstance(one, _Job) else one for one in found]
 
     def begin(self, texts: Sequence[str], priority: Priority) -> None:
         """See `Embedder.begin`."""
@@ -111,17 +141,15 @@ class Batcher:
         for text in texts:
             key = self._cache.key(text)
             if key not in self._cache and key not in self._begun:
-                job = self._begun[key] = self._enqueue(key, text, priority)
-                if job.done is not None:
-                    # Perhaps nobody comes for it.
-                    job.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+                self._begun[key] = self._enqueue(key, text, priority)
 
     async def watch(self) -> None:
         """Wait for a failure of the model thread, and raise UnavailableError then."""
         await self._failed.wait()
         raise UnavailableError("the model failed")
 
-    async def _one(self, text: str, priority: Priority) -> Embedding:
+    def _found(self, text: str, priority: Priority) -> Embedding | _Job:
+        """Return a text's embedding, or the job that makes it."""
         key = self._cache.key(text)
         begun = self._begun.pop(key, None)
         # The first to ask for what was begun repeats nothing, and is no hit of the cache.
@@ -131,16 +159,9 @@ class Batcher:
         job = begun or self._in_flight.get(key)
         if job is None or job.waiting == 0 or (priority < job.priority and not job.taken):
             # A more urgent caller does not wait for a batch job's turn.
-            job = self._enqueue(key, text, priority)
-        else:
-            job.waiting += 1
-        if job.done is None:
-            raise UnavailableError("the model thread is stopping")
-        try:
-            return await asyncio.shield(job.done)
-        except asyncio.CancelledError:
-            job.waiting -= 1
-            raise
+            return self._enqueue(key, text, priority)
+        job.waiting += 1
+        return job
 
     def _enqueue(self, key: bytes, text: str, priority: Priority) -> _Job:
         if self._loop is None or self._stopping or self._failed.is_set():
@@ -156,28 +177,31 @@ class Batcher:
             if prepare:
                 prepare()
         except BaseException:
-            self._call(self._fail_all, [])
+            self._call(self._fail_all)
             raise
         stop = False
         while not stop:
-            jobs, stop = self._take()
-            wanted = [job for job in jobs if job.waiting]
-            self.counters.abandoned += len(jobs) - len(wanted)
-            if not jobs:
-                continue
             try:
-                results = self._embed_now([job.text for job in wanted])
+                jobs, stop = self._take()
+                if jobs:
+                    self._start(_Round(jobs, [job for job in jobs if job.waiting]))
+                if stop:
+                    self._engine.finish()
             except BaseException:
-                self._call(self._fail_all, jobs)
+                self._call(self._fail_all)
                 raise
-            self._call(self._finish, jobs, wanted, results)
+
+    def _start(self, taken: _Round) -> None:
+        self._rounds.add(taken)
+        texts = [job.text for job in taken.wanted]
+        start_texts(self._engine, texts, partial(self._call, self._finish, taken))
 
     def _take(self) -> tuple[list[_Job], bool]:
         """Wait for a job, and take what else is there, the most urgent first.
 
         No more than some passes of the model, so that a look-up that comes next waits for those.
         """
-        jobs = [self._queue.get()]
+        jobs = [self._first()]
         room = _ROUND_PASSES * _CHARS_PER_TOKEN * self._budget - len(jobs[0].text)
         with contextlib.suppress(queue.Empty):
             while len(jobs) < self._max_texts and room > 0:
@@ -185,48 +209,58 @@ class Batcher:
                 room -= len(jobs[-1].text)
         for job in jobs:
             job.taken = True
-        stop = any(job.done is None for job in jobs)
-        return [job for job in jobs if job.done is not None], stop
+        stop = any(job is self._last for job in jobs)
+        return [job for job in jobs if job is not self._last], stop
 
-    def _embed_now(self, texts: Sequence[str]) -> list[Embedding]:
-        results, encoded = embed_texts(self._engine, texts)
-        self.counters.batches += encoded.passes
-        self.counters.computed += encoded.computed
-        self.counters.texts += len(texts)
-        self.counters.windows += sum(result.windows for result in results)
-        self.counters.tokens += sum(result.tokens for result in results)
-        return results
+    def _first(self) -> _Job:
+        """Wait for a job; look after those that compute if none comes."""
+        if self._rounds:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=_QUIET)
+            # Raises what they have failed with.
+            self._engine.finish()
+        return self._queue.get()
 
     def _call(self, work: Callable[..., None], *args: object) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(work, *args)
 
-    def _finish(
-        self, jobs: Sequence[_Job], wanted: Sequence[_Job], results: Sequence[Embedding]
-    ) -> None:
-        for job, embedding in zip(wanted, results, strict=True):
+    def _finish(self, taken: _Round, results: Sequence[Embedding], encoded: Encoded) -> None:
+        self._rounds.discard(taken)
+        self._count(taken, results, encoded)
+        for job, embedding in zip(taken.wanted, results, strict=True):
             self._cache.put(job.key, embedding)
-            if job.done is not None and not job.done.done():
+            if not job.done.done():
                 job.done.set_result(embedding)
-        for job in jobs:
+        for job in taken.jobs:
             if self._in_flight.get(job.key) is job:
                 del self._in_flight[job.key]
-            if job.done is not None and not job.done.done():
+            if not job.done.done():
                 # Somebody joined after the thread had passed the job over.
                 self._requeue(job) if job.waiting else job.done.cancel()
+
+    def _count(self, taken: _Round, results: Sequence[Embedding], encoded: Encoded) -> None:
+        self.counters.batches += encoded.passes
+        self.counters.computed += encoded.computed
+        self.counters.texts += len(results)
+        self.counters.windows += sum(result.windows for result in results)
+        self.counters.tokens += sum(result.tokens for result in results)
+        self.counters.abandoned += len(taken.jobs) - len(taken.wanted)
 
     def _requeue(self, job: _Job) -> None:
         self._in_flight[job.key] = job
         self._queue.put(job)
 
-    def _fail_all(self, jobs: Sequence[_Job]) -> None:
+    def _fail_all(self) -> None:
         """Nothing is embedded any more: whoever waits is told."""
         self._failed.set()
-        waiting = [*jobs, *self._in_flight.values()]
+        waiting = [*self._in_flight.values()]
+        waiting += [job for taken in self._rounds for job in taken.jobs]
         with contextlib.suppress(queue.Empty):
             while True:
                 waiting.append(self._queue.get_nowait())
         self._in_flight.clear()
         for job in waiting:
-            if job.done is not None and not job.done.done():
+            if not job.done.done():
                 job.done.set_exception(UnavailableError("the model failed"))
+                job.done.exception()  # It is retrieved here, in case nobody waits for it.

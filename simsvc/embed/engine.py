@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -76,4 +76,16 @@ class Engine(Protocol):
 
     def encode(self, windows: Sequence[Window]) -> Encoded:
         """Embed windows, in as few and as full passes as the engine can."""
+        ...
+
+    def start(self, windows: Sequence[Window], done: Callable[[Encoded], None]) -> None:
+        """Begin to embed windows, and hand them to `done`, in whatever thread ends the last pass.
+
+        An engine that computes in threads of its own returns when the last passes have begun, so
+        that the next texts can be cut meanwhile. Raises what an earlier call has failed with.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Wait until all that was started is done; raises what it has failed with."""
         ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from simsvc.ports.embedder import ModelInfo
 
 _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32]
+_Take = Callable[[_Floats, list[int]], None]
 # Short rows keep attention cheap, and each size is a compiled model of its own, of 40 MB and more:
 # weights of 8 bits leave room for one more. What is longer goes into rows of a whole window.
 _ROW = 256
@@ -60,6 +63,8 @@ class OpenVinoEngine:
         self._facts = facts
         self._numbers = numbers
         self._budget = budget
+        self._queues: dict[int, Any] = {}
+        self._error: BaseException | None = None
         self._special = len(facts.prefix) + len(facts.suffix)
         longest = facts.window + self._special
         short = {_SHORT, _ROW} if numbers.format == "int8" else {_ROW}
@@ -100,10 +105,26 @@ class OpenVinoEngine:
 
     def encode(self, windows: Sequence[Window]) -> Encoded:
         """See `Engine.encode`."""
+        made: list[Encoded] = []
+        self.start(windows, made.append)
+        self.finish()
+        return made[0]
+
+    def start(self, windows: Sequence[Window], done: Callable[[Encoded], None]) -> None:
+        """See `Engine.start`."""
+        self._raise_what_failed()
         if not windows:
-            return Encoded(np.empty((0, self._facts.dimension), np.float32), 0, 0)
+            done(Encoded(np.empty((0, self._facts.dimension), np.float32), 0, 0))
+            return
         tokens = [[*self._facts.prefix, *w.ids, *self._facts.suffix] for w in windows]
-        return self._packed(tokens) if self._facts.packed else self._padded(tokens)
+        work = self._packed(tokens) if self._facts.packed else self._padded(tokens)
+        self._run(work, done)
+
+    def finish(self) -> None:
+        """See `Engine.finish`."""
+        for queue in self._queues.values():
+            queue.wait_all()
+        self._raise_what_failed()
 
     def _compile(self, folder: Path, threads: int) -> None:
         core = ov.Core()
@@ -113,14 +134,12 @@ class OpenVinoEngine:
         # One stream a core.
         full = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, **common}
         self._quick = core.compile_model(model, "CPU", quick).create_infer_request()
-        self._queues: dict[int, Any] = {}
         if not self._facts.packed:
-            self._queues[0] = ov.AsyncInferQueue(core.compile_model(model, "CPU", full))
+            self._queues[0] = _queue(core.compile_model(model, "CPU", full))
             return
         for row in self._rows:
             model.reshape({place: [1, row] for place in range(len(model.inputs))})
-            compiled = core.compile_model(model, "CPU", full)
-            self._queues[row] = ov.AsyncInferQueue(compiled, 2 * threads)
+            self._queues[row] = _queue(core.compile_model(model, "CPU", full), 2 * threads)
 
     def _network(self, core: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
         """Return the network, and how it is to be computed."""
@@ -134,8 +153,8 @@ class OpenVinoEngine:
         rounding = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": self._facts.group}
         return model, {"INFERENCE_PRECISION_HINT": "f32", **rounding}
 
-    def _packed(self, tokens: Sequence[Sequence[int]]) -> Encoded:
-        """Embed prompts that lie end to end in rows."""
+    def _packed(self, tokens: Sequence[Sequence[int]]) -> _Work:
+        """Lay prompts end to end in rows."""
         lengths = [len(t) for t in tokens]
         total = sum(lengths)
         # In a row of its own length.
@@ -144,17 +163,11 @@ class OpenVinoEngine:
             if total > self._at_once
             else [(-(-total // _STEP) * _STEP, list(range(len(tokens))))]
         )
-        vectors = np.empty((len(tokens), self._facts.dimension), np.float32)
-
-        def take(states: _Floats, places: list[int]) -> None:
-            vectors[places] = self._pool(states[0], [lengths[i] for i in places])
-
         jobs = [
             _Job(size if len(rows) > 1 else 0, _inputs([tokens[i] for i in r], size), r)
             for size, r in rows
         ]
-        self._run(jobs, take)
-        return Encoded(normalised(vectors), len(rows), sum(size for size, _ in rows))
+        return _Work(jobs, lengths, sum(size for size, _ in rows))
 
     def _pool(self, states: _Floats, lengths: Sequence[int]) -> _Floats:
         """Return the vectors (m, d) of m prompts that lie end to end in the states (n, d)."""
@@ -167,18 +180,12 @@ class OpenVinoEngine:
         means: _Floats = (sums / counts[:, None]).astype(np.float32)
         return means
 
-    def _padded(self, tokens: Sequence[Sequence[int]]) -> Encoded:
-        """Embed prompts of a model that cannot be packed: sorted by length, one a row."""
+    def _padded(self, tokens: Sequence[Sequence[int]]) -> _Work:
+        """Lay prompts of a model that cannot be packed: sorted by length, one a row."""
         lengths = [len(t) for t in tokens]
-        batches = pack(lengths, self._budget)
-        vectors = np.empty((len(tokens), self._facts.dimension), np.float32)
-
-        def take(states: _Floats, places: list[int]) -> None:
-            vectors[places] = states
-
         jobs = []
         computed = 0
-        for batch in batches:
+        for batch in pack(lengths, self._budget):
             width = max(lengths[i] for i in batch)
             ids = np.full((len(batch), width), self._facts.padding, np.int64)
             mask = np.zeros((len(batch), width), np.int64)
@@ -187,21 +194,39 @@ class OpenVinoEngine:
                 mask[place, : lengths[i]] = 1
             jobs.append(_Job(0, (ids, mask), batch))
             computed += ids.size
-        self._run(jobs, take)
-        return Encoded(normalised(vectors), len(batches), computed)
+        return _Work(jobs, lengths, computed)
 
-    def _run(self, jobs: Sequence[_Job], take: Callable[[_Floats, list[int]], None]) -> None:
-        """Compute passes, and hand each one's output over with its places."""
-        if len(jobs) == 1 and jobs[0].row == 0:
-            self._quick.infer(dict(enumerate(jobs[0].inputs)))
-            take(self._quick.get_output_tensor(0).data, jobs[0].places)
+    def _run(self, work: _Work, done: Callable[[Encoded], None]) -> None:
+        """Compute passes, and hand over what they came to after the last of them."""
+        vectors = np.empty((len(work.lengths), self._facts.dimension), np.float32)
+        # Passes end in several threads; counting up is one step of the interpreter.
+        ended = count(1)
+
+        def take(states: _Floats, places: list[int]) -> None:
+            lengths = [work.lengths[i] for i in places]
+            vectors[places] = self._pool(states[0], lengths) if self._facts.packed else states
+            if next(ended) == len(work.jobs):
+                done(Encoded(normalised(vectors), len(work.jobs), work.computed))
+
+        if len(work.jobs) == 1 and work.jobs[0].row == 0:
+            self._quick.infer(dict(enumerate(work.jobs[0].inputs)))
+            take(self._quick.get_output_tensor(0).data, work.jobs[0].places)
             return
-        for queue in self._queues.values():
-            queue.set_callback(lambda done, places: take(done.get_output_tensor(0).data, places))
-        for job in jobs:
-            self._queues[job.row].start_async(dict(enumerate(job.inputs)), job.places)
-        for queue in self._queues.values():
-            queue.wait_all()
+        for job in work.jobs:
+            ended_one = partial(self._ended, take, job.places)
+            self._queues[job.row].start_async(dict(enumerate(job.inputs)), ended_one)
+
+    def _ended(self, take: _Take, places: list[int], request: Any) -> None:
+        """Take what a pass came to, in one of OpenVINO's threads, where nobody sees an error."""
+        try:
+            take(request.get_output_tensor(0).data, places)
+        except BaseException as error:  # noqa: BLE001 - the model's thread raises it
+            # OpenVINO would raise it once, and end the process the second time.
+            self._error = error
+
+    def _raise_what_failed(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +236,22 @@ class _Job:
     row: int
     inputs: tuple[_Ints, ...]
     places: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The passes that some prompts take, the prompts' tokens, and all tokens in the passes."""
+
+    jobs: Sequence[_Job]
+    lengths: Sequence[int]
+    computed: int
+
+
+def _queue(compiled: Any, requests: int = 0) -> Any:
+    """Return a queue of passes (0: as many at once as OpenVINO likes); each is told its end."""
+    queue = ov.AsyncInferQueue(compiled, requests)
+    queue.set_callback(lambda request, ended: ended(request))
+    return queue
 
 
 def _inputs(tokens: Sequence[Sequence[int]], width: int) -> tuple[_Ints, _Ints, _Ints]:

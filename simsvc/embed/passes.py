@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,15 @@ def embed_texts(engine: Engine, texts: Sequence[str]) -> tuple[list[Embedding], 
     cuts = engine.cut(texts) if texts else []
     encoded = engine.encode([window for cut in cuts for window in cut.windows])
     return _pooled(texts, cuts, encoded.vectors), encoded
+
+
+def start_texts(
+    engine: Engine, texts: Sequence[str], done: Callable[[list[Embedding], Encoded], None]
+) -> None:
+    """Do as `embed_texts` without waiting: see `Engine.start`. The model's thread only."""
+    cuts = engine.cut(texts) if texts else []
+    windows = [window for cut in cuts for window in cut.windows]
+    engine.start(windows, lambda encoded: done(_pooled(texts, cuts, encoded.vectors), encoded))
 
 
 def _pooled(

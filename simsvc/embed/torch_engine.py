@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +109,13 @@ class TorchEngine:
         for batch in batches:
             vectors[batch] = self._pass([windows[i].text for i in batch])
         return Encoded(vectors, len(batches), padded(lengths, batches))
+
+    def start(self, windows: Sequence[Window], done: Callable[[Encoded], None]) -> None:
+        """See `Engine.start`. PyTorch computes in the thread that calls it."""
+        done(self.encode(windows))
+
+    def finish(self) -> None:
+        """See `Engine.finish`."""
 
     def _pass(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         device, half = self._processor.device, self._processor.half

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from simsvc.embed.choice import (
     make,
 )
 from simsvc.embed.converted import ConversionError
-from simsvc.embed.engine import Engine
+from simsvc.embed.engine import Encoded, Engine
 from simsvc.embed.torch_engine import Processor, TorchEngine
 from simsvc.embed.weights import BUNDLED_SHA256, ModelSource, WrongWeightsError, model_source
 from simsvc.niceness import COMPUTE
@@ -157,6 +158,31 @@ def spent() -> dict[Path, int]:
 
 def test_nothing_to_encode_is_nothing_encoded(packed: Engine) -> None:
     assert packed.encode([]).vectors.shape == (0, 384)
+
+
+def test_what_fails_as_a_pass_ends_is_told(packed: Engine) -> None:
+    alone = openvino("int8" if "int8" in packed.name else floating(flags()))
+    windows = [cut.windows[0] for cut in alone.cut(generated_texts(50, seed=3))]
+
+    def fail(encoded: Encoded) -> None:
+        raise ZeroDivisionError
+
+    alone.start(windows, fail)
+    with pytest.raises(ZeroDivisionError):
+        alone.finish()
+    with pytest.raises(ZeroDivisionError):
+        alone.start(windows, fail)
+
+
+def test_rounds_that_overlap_are_kept_apart(packed: Engine) -> None:
+    windows = [cut.windows[0] for cut in packed.cut(generated_texts(90, seed=5))]
+    parts = [windows[i::3] for i in range(3)]
+    made: dict[int, Encoded] = {}
+    for i, part in enumerate(parts):
+        packed.start(part, partial(made.__setitem__, i))
+    packed.finish()
+    for i, part in enumerate(parts):
+        assert (made[i].vectors * packed.encode(part).vectors).sum(axis=1).min() > 0.999
 
 
 def test_an_unfaithful_engine_is_refused(packed: Engine) -> None:

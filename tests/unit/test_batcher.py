@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 
 import numpy as np
@@ -22,11 +23,19 @@ from tests.fakes.embedder import INFO, fake_vector
 
 
 class ScriptedEngine:
-    """One token a word, windows of two; waits for `go` before each cut."""
+    """One token a word, windows of two; waits for `go` before each cut.
+
+    Computes in a thread of its own, as OpenVINO does, and waits there for `computes`.
+    """
 
     info = INFO
 
     def __init__(self) -> None:
+        self.computes = threading.Event()
+        self.computes.set()
+        self.fault: Exception | None = None
+        self._threads = ThreadPoolExecutor(1)
+        self._started: list[Future[None]] = []
         self.go = threading.Event()
         self.go.set()
         self.entered = threading.Event()
@@ -50,6 +59,20 @@ class ScriptedEngine:
         vectors = np.stack([fake_vector(window.text) for window in windows])
         batches = pack([window.tokens for window in windows], 8)
         return Encoded(vectors, len(batches), 0)
+
+    def start(self, windows: Sequence[Window], done: Callable[[Encoded], None]) -> None:
+        self._started.append(self._threads.submit(self._compute, windows, done))
+
+    def finish(self) -> None:
+        for started in self._started:
+            started.result()
+        self._started.clear()
+
+    def _compute(self, windows: Sequence[Window], done: Callable[[Encoded], None]) -> None:
+        assert self.computes.wait(20)
+        if self.fault is not None:
+            raise self.fault
+        done(self.encode(windows))
 
     def _cut(self, words: list[str]) -> Cut:
         windows = [
@@ -139,6 +162,37 @@ async def test_a_failing_model_tells_everybody(engine: ScriptedEngine) -> None:
     with pytest.raises(UnavailableError):
         await batcher.embed(["after"], Priority.INGEST)
     threading.excepthook = threading.__excepthook__
+
+
+async def test_the_next_texts_are_cut_while_others_are_computed(
+    batcher: Batcher, engine: ScriptedEngine
+) -> None:
+    engine.computes.clear()
+    first = asyncio.create_task(batcher.embed(["first"], Priority.INGEST))
+    assert await asyncio.to_thread(engine.entered.wait, 20)
+    engine.entered.clear()
+    second = asyncio.create_task(batcher.embed(["second"], Priority.INGEST))
+    assert await asyncio.to_thread(engine.entered.wait, 20)
+    assert not first.done()
+    # Who comes for what is being computed waits for that.
+    again = asyncio.create_task(batcher.embed(["first"], Priority.LOOKUP))
+    await asyncio.sleep(0)
+    engine.computes.set()
+    await asyncio.gather(first, second, again)
+    assert engine.rounds == [["first"], ["second"]]
+
+
+async def test_a_model_that_fails_later_tells_everybody(
+    batcher: Batcher, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    engine.computes.clear()
+    waiting = asyncio.create_task(batcher.embed(["never"], Priority.INGEST))
+    assert await asyncio.to_thread(engine.entered.wait, 20)
+    engine.fault = ZeroDivisionError()
+    engine.computes.set()
+    results = await asyncio.gather(waiting, batcher.watch(), return_exceptions=True)
+    assert all(isinstance(r, UnavailableError) for r in results)
 
 
 async def test_stopping_finishes_what_is_queued(engine: ScriptedEngine) -> None:
