@@ -126,7 +126,7 @@ def remember(count: int) -> str:
     # Each text some times, so that there are families.
     texts = [f"question {n // 4} about {'tea' if n % 8 < 4 else 'coffee'}" for n in range(count)]
     start = time.time_ns() // 1000 // (SPAN * _SECOND) * SPAN * _SECOND - 2 * 86_400 * _SECOND
-    made = [as_stored(embedding) for embedding in embed_texts(engine, texts)[0]]
+    made = as_stored(embed_texts(engine, texts)[0])
     prompts = []
     for i, (text, embedding) in enumerate(zip(texts, made, strict=True)):
         seq, owner = first + i, owner_of(record, f"a{i % 3}")

@@ -72,7 +72,7 @@ def embed_sources(engine: Engine, sources: Sequence[Source]) -> dict[int, Embedd
             raise TextMissingError(f"prompt {source.seq} has no text that could be embedded")
         texts.setdefault(source.payload_hash, source.payload)
     embeddings, _ = embed_texts(engine, list(texts.values()))
-    stored = dict(zip(texts, map(as_stored, embeddings), strict=True))
+    stored = dict(zip(texts, as_stored(embeddings), strict=True))
     return {source.seq: stored[source.payload_hash] for source in sources}
 
 

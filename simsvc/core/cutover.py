@@ -168,7 +168,7 @@ class Cutover:
             sources = await self._on_thread(lambda: move.vectors.sources(missing[0], missing[-1]))
             wanted = {s.seq: _payload(s) for s in sources if s.seq not in held}
             made = await move.stage.embedder.embed(list(wanted.values()), Priority.BULK)
-            stored = dict(zip(wanted, map(as_stored, made), strict=True))
+            stored = dict(zip(wanted, as_stored(made), strict=True))
             await self._on_thread(lambda: move.vectors.put_embeddings(stored))
             held |= {seq: embedding.vector for seq, embedding in stored.items()}
         vectors = np.stack([held[seq] for seq in seqs])

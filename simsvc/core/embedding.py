@@ -43,7 +43,7 @@ async def embed_for(
             if stage is not stages.serving:
                 continue  # Its own cut-over embeds them, or ends.
             raise
-        held |= {key: as_stored(one) for key, one in zip(missing, fresh, strict=True)}
+        held |= dict(zip(missing, as_stored(fresh), strict=True))
         for key, embeddings in made.items():
             embeddings[stage.vectors_of] = held[key]
     return dict(made)
@@ -56,12 +56,17 @@ def items_again(
 ) -> list[ReferenceItem]:
     """Return items of a reference set with another model's vectors of their texts."""
     return [
-        replace(item, vector=as_stored(one).vector, text=texts[item.hash])
-        for item, one in zip(items, made, strict=True)
+        replace(item, vector=one.vector, text=texts[item.hash])
+        for item, one in zip(items, as_stored(made), strict=True)
     ]
 
 
-def as_stored(embedding: Embedding) -> Embedding:
+def as_stored(embeddings: Sequence[Embedding]) -> list[Embedding]:
     """Round to the record's fp16, so that a replay works with the very same numbers."""
-    rounded = embedding.vector.astype(np.float16).astype(np.float32)
-    return replace(embedding, vector=rounded)
+    if not embeddings:
+        return []
+    rounded = np.stack([e.vector for e in embeddings]).astype(np.float16).astype(np.float32)
+    return [
+        Embedding(vector, e.tokens, e.windows, e.capped)
+        for e, vector in zip(embeddings, rounded, strict=True)
+    ]

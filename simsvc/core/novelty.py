@@ -15,7 +15,8 @@ _FALSE = 0.001
 # Keys in the first filter and in the largest; each holds twice as many as the one before.
 _FIRST, _MOST = 2**20, 2**26
 
-Keys = Sequence[str | bytes]
+Key = str | bytes
+Keys = Sequence[Key]
 
 
 @dataclass(slots=True)
@@ -43,9 +44,9 @@ class Novelty:
         """What the filters take."""
         return sum(one.held.size_in_bits for one in self._filters) // 8
 
-    def is_new(self, keys: Keys) -> bool:
-        """Return whether none of the keys was noted. False may be a mistake, True never is."""
-        return not any(key in one.held for one in self._filters for key in keys)
+    def is_new(self, key: Key) -> bool:
+        """Return whether a key was not noted. False may be a mistake, True never is."""
+        return not any(key in one.held for one in self._filters)
 
     def note(self, keys: Keys, latest: int) -> None:
         """Remember keys at least as long as what was observed at the time `latest` (µs)."""

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -24,22 +23,15 @@ from simsvc.domain.errors import UnavailableError
 from simsvc.ports.record import Answered
 
 T = TypeVar("T")
-# A request's id and the hash of its payload.
+# A request's id, and the hash of its payload.
 Key = tuple[str, bytes]
+_Part = str | bytes
 
 _READ = 512
 _PAGE = 1024
 # Seconds before a record that could not be read is tried again.
 _PAUSE = 5.0
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the record holds of a request and of a text."""
-
-    answered: Answered | None
-    embedding: Known | None
 
 
 class Past:
@@ -49,17 +41,13 @@ class Past:
         self._stages = stages
         self._writer = writer
         self._readers = readers
-        self._known = Coalescer(self._read, readers, _READ)
+        self._known: Coalescer[_Part, Answered | Known] = Coalescer(self._read, readers, _READ)
         self._novelty = Novelty()
         self._complete = False
 
     def may_hold(self, key: Key) -> bool:
-        """Return whether the record may hold the request or the text.
-
-        Of one that fails, anything: asking it refuses a prompt before the model works for it.
-        """
-        sure = self._complete and self._writer.writable
-        return not (sure and self._novelty.is_new(key))
+        """Return whether the record may hold the request or the text."""
+        return any(self._may_hold(part) for part in key)
 
     def note(self, key: Key, observed_at: int) -> None:
         """Remember a prompt that is about to be recorded, whatever becomes of it."""
@@ -72,36 +60,45 @@ class Past:
     async def look_up(self, keys: Sequence[Key]) -> tuple[dict[str, Answered], dict[bytes, Known]]:
         """Return the answers by request, and the embeddings by payload, that the record holds.
 
-        Of a key that it was not asked for, it holds nothing when this returns.
+        Of what it was not asked for, it holds nothing when this returns.
         """
         answered: dict[str, Answered] = {}
         embedded: dict[bytes, Known] = {}
-        asked: set[Key] = set()
+        parts = [part for key in keys for part in key]
+        asked: set[_Part] = set()
         # While some are looked up, another call may record others.
-        while doubtful := [k for k in keys if k not in asked and self.may_hold(k)]:
+        while doubtful := [p for p in parts if p not in asked and self._may_hold(p)]:
             asked.update(doubtful)
-            for (request_id, payload_hash), known in (await self._ask(doubtful)).items():
-                if known.answered:
-                    answered[request_id] = known.answered
-                if known.embedding:
-                    embedded[payload_hash] = known.embedding
+            for part, known in (await self._ask(doubtful)).items():
+                if isinstance(part, str) and isinstance(known, Answered):
+                    answered[part] = known
+                elif isinstance(part, bytes) and isinstance(known, Known):
+                    embedded[part] = known
         return answered, embedded
 
-    async def _ask(self, keys: Sequence[Key]) -> dict[Key, _Found]:
+    def _may_hold(self, part: _Part) -> bool:
+        """Of a record that fails, anything: asking it refuses a prompt before the model works."""
+        sure = self._complete and self._writer.writable
+        return not (sure and self._novelty.is_new(part))
+
+    async def _ask(self, parts: Sequence[_Part]) -> dict[_Part, Answered | Known]:
         try:
-            return await self._known.get(keys)
+            return await self._known.get(parts)
         except UnavailableError:
             # No prompt gets as far as the writer, so nothing else would find out.
             self._writer.writable = False
             raise
 
-    def _read(self, keys: Sequence[Key]) -> dict[Key, _Found]:
-        """Read both in one turn of one thread: two would wait for each other."""
+    def _read(self, parts: Sequence[_Part]) -> dict[_Part, Answered | Known]:
+        """Read both kinds in one turn of one thread: two would wait for each other."""
         stage = self._stages.serving
-        answered = stage.record.answered(list(dict.fromkeys(key[0] for key in keys)))
-        embedded = stage.record.embeddings(list(dict.fromkeys(key[1] for key in keys)))
-        known = {key: Known(stage.vectors_of, made) for key, made in embedded.items()}
-        return {key: _Found(answered.get(key[0]), known.get(key[1])) for key in keys}
+        found: dict[_Part, Answered | Known] = {}
+        if requests := [part for part in parts if isinstance(part, str)]:
+            found.update(stage.record.answered(requests))
+        if payloads := [part for part in parts if isinstance(part, bytes)]:
+            made = stage.record.embeddings(payloads)
+            found.update({key: Known(stage.vectors_of, one) for key, one in made.items()})
+        return found
 
     async def load(self) -> None:
         """Read the keys of all that is recorded, and rest as long as each page took."""

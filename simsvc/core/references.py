@@ -44,11 +44,11 @@ class ReferenceSets:
             items = [
                 ReferenceItem(
                     self._keyring.text_hash("reference", text),
-                    as_stored(embedding).vector,
+                    embedding.vector,
                     self._dissector.shingles(text),
                     text,
                 )
-                for text, embedding in zip(texts, embeddings, strict=True)
+                for text, embedding in zip(texts, as_stored(embeddings), strict=True)
             ]
             await self._writer.call(partial(self._add, stage, name, kind, items))
         return next(s for s in await self.all() if s.name == name)

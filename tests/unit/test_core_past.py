@@ -105,7 +105,10 @@ async def test_what_was_recorded_before_the_start_is_known(core: Core) -> None:
     assert again.seq == 7
     [reused] = await core.ingest.observe([prompt("old-0", "another text")])
     assert isinstance(reused, RequestIdReusedError)
+    core.record.requests.clear()
     [same_text] = await core.ingest.observe([prompt("of-old-3", "text of old-3")])
+    # A known text says nothing of the request.
+    assert core.record.requests == []
     assert isinstance(same_text, Outcome)
     assert core.embedder.texts == []
     assert core.record.last_seq() == 8
