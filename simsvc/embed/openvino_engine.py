@@ -122,8 +122,7 @@ class OpenVinoEngine:
 
     def finish(self) -> None:
         """See `Engine.finish`."""
-        for queue in self._queues.values():
-            queue.wait_all()
+        self._wait()
         self._raise_what_failed()
 
     def _compile(self, folder: Path, threads: int) -> None:
@@ -209,6 +208,8 @@ class OpenVinoEngine:
                 done(Encoded(normalised(vectors), len(work.jobs), work.computed))
 
         if len(work.jobs) == 1 and work.jobs[0].row == 0:
+            # It would take the cores from those that came before.
+            self._wait()
             _fill(self._quick, work.jobs[0].inputs)
             self._quick.infer()
             take(self._quick.get_output_tensor(0).data, work.jobs[0].places)
@@ -218,6 +219,10 @@ class OpenVinoEngine:
             # Only this thread starts passes: the one that is idle is the one that starts.
             _fill(queue[queue.get_idle_request_id()], job.inputs)
             queue.start_async(None, partial(self._ended, take, job.places))
+
+    def _wait(self) -> None:
+        for queue in self._queues.values():
+            queue.wait_all()
 
     def _ended(self, take: _Take, places: list[int], request: Any) -> None:
         """Take what a pass came to, in one of OpenVINO's threads, where nobody sees an error."""

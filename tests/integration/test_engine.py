@@ -185,6 +185,14 @@ def test_rounds_that_overlap_are_kept_apart(packed: Engine) -> None:
         assert (made[i].vectors * packed.encode(part).vectors).sum(axis=1).min() > 0.999
 
 
+def test_a_single_text_does_not_take_the_cores_from_those_before(packed: Engine) -> None:
+    windows = [cut.windows[0] for cut in packed.cut(generated_texts(300, seed=6))]
+    ended: list[int] = []
+    packed.start(windows, lambda encoded: ended.append(len(encoded.vectors)))
+    packed.start(windows[:1], lambda encoded: ended.append(len(encoded.vectors)))
+    assert ended == [300, 1]
+
+
 def test_an_unfaithful_engine_is_refused(packed: Engine) -> None:
     right = vectors(packed, fidelity.TEXTS)
     assert fidelity.check(packed, right) > 0.9995
