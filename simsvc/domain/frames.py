@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.domain.shingles import GAP, WIDTH, Hashes, Shingles
+from simsvc.domain.shingles import GAP, WIDTH, Hashes, Shingles, word_spans
 
 _BITS = 64
 _SPREAD = 0x9E3779B97F4A7C15
@@ -123,12 +123,13 @@ class FrameTable:
         whole = Framed(text, np.zeros(len(shared), np.bool_), np.empty((0, 2), np.int64))
         if not shared.any():
             return whole
-        covered = self._runs(shingles.starts[shared], shingles.spans)
+        spans = word_spans(text)
+        covered = self._runs(shingles.starts[shared], spans)
         rest = int((~covered).sum())
         if not covered.any() or rest < _LEAST_REST:
             return whole
         inside = shared & covered[shingles.starts]
-        cuts = _cuts(shingles.spans, covered)
+        cuts = _cuts(spans, covered)
         return Framed(payload_of(text, cuts), inside, cuts)
 
     def name(self, hashes: Hashes) -> int:

@@ -40,13 +40,11 @@ _NO_HASHES, _NO_STARTS = np.empty(0, np.uint64), np.empty(0, np.int64)
 class Shingles:
     """The kept shingles of a text: hashes (n,) and the word at which each starts (n,).
 
-    `spans` (words, 2) are the character positions of the words. Of a very long text, only words
-    at its beginning and its end are looked at.
+    Words are numbered as in `words_of` and `word_spans`.
     """
 
     hashes: Hashes
     starts: npt.NDArray[np.int64]
-    spans: npt.NDArray[np.int64]
 
 
 def shingles_of(text: str, key: bytes) -> Shingles:
@@ -57,19 +55,19 @@ def shingles_of(text: str, key: bytes) -> Shingles:
 def shingles_of_all(texts: Sequence[str], key: bytes) -> list[Shingles]:
     """Do as `shingles_of` with each text, in a few steps for all of them together."""
     found = [words_of(text) for text in texts]
-    kept = [Shingles(_NO_HASHES, _NO_STARTS, spans) for spans, _ in found]
-    long = [i for i, (_, words) in enumerate(found) if len(words) >= WIDTH]
+    kept = [Shingles(_NO_HASHES, _NO_STARTS)] * len(found)
+    long = [i for i, words in enumerate(found) if len(words) >= WIDTH]
     if not long:
         return kept
-    hashed = np.array([_word_hash(word, key) for i in long for word in found[i][1]], np.uint64)
+    hashed = np.array([_word_hash(word, key) for i in long for word in found[i]], np.uint64)
     mixed = _mix(_sums(hashed))
-    counts = np.array([len(found[i][1]) for i in long], np.int64)
+    counts = np.array([len(found[i]) for i in long], np.int64)
     begins = np.cumsum(counts) - counts
     for i, begin, starts in zip(long, begins.tolist(), _winnowed(mixed, counts), strict=True):
-        spans, words = found[i]
-        own = mixed[begin : begin + len(words) - WIDTH + 1]
-        chosen = _thinned(starts, own, len(words))
-        kept[i] = Shingles(own[chosen], chosen, spans)
+        words = len(found[i])
+        own = mixed[begin : begin + words - WIDTH + 1]
+        chosen = _thinned(starts, own, words)
+        kept[i] = Shingles(own[chosen], chosen)
     return kept
 
 
@@ -88,19 +86,24 @@ def _least(starts: Starts, hashes: Hashes) -> Starts:
     return np.sort(starts[chosen])
 
 
-def words_of(text: str) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Return the character positions (words, 2) of a text's words, and the words case-folded.
+def words_of(text: str) -> list[str]:
+    """Return a text's words, case-folded. Of a very long text, those of its two ends."""
+    return [
+        word.casefold() for stretch in _stretches(text) for word in _WORD.findall(text, *stretch)
+    ]
 
-    Of a very long text, only words at its beginning and its end.
-    """
+
+def word_spans(text: str) -> npt.NDArray[np.int64]:
+    """Return the character positions (words, 2) of the words that `words_of` returns."""
+    found = [m.span() for stretch in _stretches(text) for m in _WORD.finditer(text, *stretch)]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _stretches(text: str) -> list[tuple[int, int]]:
+    """Return where words are looked for: in all of a text, or at the two ends of a long one."""
     if len(text) <= _HEAD_SIGNS + _TAIL_SIGNS:
-        found = [m.span() for m in _WORD.finditer(text)]
-    else:
-        tail = len(text) - _TAIL_SIGNS
-        found = [m.span() for m in _WORD.finditer(text, 0, _HEAD_SIGNS)]
-        found += [m.span() for m in _WORD.finditer(text, tail)]
-    spans = np.array(found, np.int64).reshape(-1, 2)
-    return spans, [text[start:end].casefold() for start, end in found]
+        return [(0, len(text))]
+    return [(0, _HEAD_SIGNS), (len(text) - _TAIL_SIGNS, len(text))]
 
 
 @lru_cache(maxsize=65_536)

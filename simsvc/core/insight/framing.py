@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsvc.domain.prompt import views_of
-from simsvc.domain.shingles import words_of
+from simsvc.domain.shingles import word_spans, words_of
 from simsvc.ports.activity import CutPrompt
 
 _SPAN = 600
@@ -34,7 +34,7 @@ def common_runs(prompts: Iterable[CutPrompt]) -> Runs:
     counts: Counter[tuple[str, ...]] = Counter()
     total = 0
     for messages in (p.messages for p in prompts if p.messages is not None):
-        counts.update(set(_runs(words_of(views_of(messages).payload)[1])))
+        counts.update(set(_runs(words_of(views_of(messages).payload))))
         total += 1
     least = max(_LEAST, _SHARE * total)
     return frozenset(run for run, count in counts.items() if count >= least)
@@ -64,8 +64,8 @@ def _runs(words: Sequence[str]) -> list[tuple[str, ...]]:
 def _fixed(text: str, cuts: bytes, common: Runs) -> list[tuple[int, int]]:
     """Return the stretches of a text that do not vary, as positions, ascending and apart."""
     stretches = np.frombuffer(cuts, "<u4").reshape(-1, 2).tolist()
-    spans, words = words_of(text)
-    for i, run in enumerate(_runs(words)):
+    spans = word_spans(text)
+    for i, run in enumerate(_runs(words_of(text))):
         begin, end = int(spans[i, 0]), int(spans[i + _RUN - 1, 1])
         # A run over the middle that was passed over in a long text is none.
         if run in common and end - begin <= _SPAN:
