@@ -11,7 +11,7 @@ from sentence_transformers import SentenceTransformer
 
 from simsvc.assembly import make_engine
 from simsvc.domain.chunks import chunks
-from simsvc.embed.passes import embed_texts
+from simsvc.embed.passes import embed_parts, embed_texts
 from simsvc.embed.weights import BUNDLED, model_source
 from simsvc.settings import Settings
 
@@ -40,14 +40,15 @@ def naive_rate(texts: Sequence[str], batch: int = _BATCH) -> float:
 def bare_embedder(texts: Sequence[str], batch: int, pause: float) -> tuple[float, float]:
     """Return prompts a second of the service's own engine alone, and the ms of a single text.
 
+    Batches overlap as they do in the service.
+
     Single texts come with a pause (s) between them, as calls do: processors slow down meanwhile.
     """
     engine = make_engine(Settings())
     engine.use_this_thread()
     embed_texts(engine, texts[:batch])
     started = time.perf_counter()
-    for part in chunks(texts, batch):
-        embed_texts(engine, part)
+    embed_parts(engine, chunks(texts, batch))
     rate = len(texts) / (time.perf_counter() - started)
     seconds = []
     for text in texts[:_SINGLES]:

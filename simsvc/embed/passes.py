@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,19 @@ def start_texts(
     cuts = engine.cut(texts) if texts else []
     windows = [window for cut in cuts for window in cut.windows]
     engine.start(windows, lambda encoded: done(_pooled(texts, cuts, encoded.vectors), encoded))
+
+
+def embed_parts(engine: Engine, parts: Iterable[Sequence[str]]) -> list[Embedding]:
+    """Embed texts part by part, the next cut while the last is computed, as a server does it."""
+    made: dict[int, list[Embedding]] = {}
+
+    def done(number: int, embeddings: list[Embedding], _: Encoded) -> None:
+        made[number] = embeddings
+
+    for number, part in enumerate(parts):
+        start_texts(engine, part, partial(done, number))
+    engine.finish()
+    return [embedding for i in range(len(made)) for embedding in made[i]]
 
 
 def _pooled(

@@ -18,6 +18,7 @@ from simsvc.embed.batcher import Batcher
 from simsvc.embed.cache import EmbeddingCache
 from simsvc.embed.engine import Cut, Encoded, Window
 from simsvc.embed.packing import pack, pack_rows
+from simsvc.embed.passes import embed_parts, embed_texts
 from simsvc.ports.embedder import Embedding, Priority
 from tests.fakes.embedder import INFO, fake_vector
 
@@ -56,7 +57,7 @@ class ScriptedEngine:
         pass
 
     def encode(self, windows: Sequence[Window]) -> Encoded:
-        vectors = np.stack([fake_vector(window.text) for window in windows])
+        vectors = np.array([fake_vector(window.text) for window in windows], np.float32)
         batches = pack([window.tokens for window in windows], 8)
         return Encoded(vectors, len(batches), 0)
 
@@ -204,6 +205,13 @@ async def test_stopping_finishes_what_is_queued(engine: ScriptedEngine) -> None:
     assert len(await waiting) == 5
     with pytest.raises(UnavailableError):
         await batcher.embed(["late"], Priority.LOOKUP)
+
+
+def test_parts_that_overlap_come_in_order(engine: ScriptedEngine) -> None:
+    parts = [["a b c", "d"], [], ["e f"], ["g"]]
+    made = [e.vector for e in embed_parts(engine, parts)]
+    one_by_one = [e.vector for part in parts if part for e in embed_texts(engine, part)[0]]
+    np.testing.assert_array_equal(made, one_by_one)
 
 
 @given(st.lists(st.integers(0, 300), max_size=80), st.integers(1, 1000))
