@@ -249,7 +249,8 @@ class Ingest:
         if isinstance(source, RequestIdReusedError):
             return source
         try:
-            return await asyncio.shield(source)
+            # Of most, `_take` has waited for the end.
+            return source.result() if source.done() else await asyncio.shield(source)
         except SimsvcError as error:
             return error
 
