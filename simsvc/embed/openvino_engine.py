@@ -263,7 +263,7 @@ def _queue(compiled: Any, requests: int = 0) -> Any:
 
 
 def _fill(request: Any, inputs: Sequence[_Ints]) -> None:
-    """Write inputs where a pass reads them; to hand them over takes three times as long."""
+    """Write inputs where a pass reads them; to hand them over takes twice as long."""
     for place, values in enumerate(inputs):
         tensor = request.get_input_tensor(place)
         if tuple(tensor.shape) != values.shape:
