@@ -8,10 +8,12 @@ attention is kept within each by a block-diagonal mask, and positions start agai
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Normalize, Transformer
@@ -29,8 +31,9 @@ from simsvc.embed.converted import (
 )
 from simsvc.embed.cutting import tokens_of
 from simsvc.embed.fidelity import windows_of
-from simsvc.embed.quantised import GROUP, quantise
+from simsvc.embed.quantised import NARROW, WIDE, quantise
 from simsvc.embed.quiet import ov
+from simsvc.embed.smoothing import smooth
 from simsvc.embed.torch_engine import TorchEngine, window_tokens
 from simsvc.embed.weights import ModelSource, local_folder, weights_sha256
 
@@ -86,18 +89,17 @@ def convert(source: ModelSource, folder: Path) -> Facts:
     short = window_tokens(model) <= _LONGEST
     packed = pooling is not None and short and isinstance(network, BertModel)
     row = torch.arange(32)[None]
-    with torch.inference_mode():
-        if packed:
-            example: tuple[torch.Tensor, ...] = (row + 100, row // 16, row % 16)
-            converted = _network(_Packed(network), example)  # type: ignore[arg-type]
-        else:
-            converted = _network(_Whole(model), (row + 100, torch.ones_like(row)))
+    if packed:
+        converted = _network(_Packed(network), (row + 100, row // 16, row % 16))  # type: ignore[arg-type]
+    else:
+        converted = _network(_Whole(model), (row + 100, torch.ones_like(row)))
     ov.save_model(converted, folder / NETWORK, compress_to_fp16=False)
-    rounded = quantise(converted)
-    if rounded:
-        ov.save_model(converted, folder / QUANTISED, compress_to_fp16=False)
     tokenizer.save(str(folder / TOKENIZER))
     prefix, suffix = _special(tokenizer)
+    engine = TorchEngine(source, max_windows=1, dtype="float32", threads=torch.get_num_threads())
+    windows = windows_of(engine)
+    samples = [_sample([*prefix, *w.ids, *suffix], packed) for w in windows]
+    group = _quantised(converted, samples, folder / QUANTISED)
     facts = Facts(
         name=source.name,
         sha256=weights_sha256(location),
@@ -109,18 +111,34 @@ def convert(source: ModelSource, folder: Path) -> Facts:
         suffix=suffix,
         padding=int(getattr(model.tokenizer, "pad_token_id", 0) or 0),
         unknown=tokens_of(model.tokenizer)[1],
-        group=GROUP if rounded else 0,
+        group=group,
     )
-    engine = TorchEngine(source, max_windows=1, dtype="float32", threads=torch.get_num_threads())
-    np.save(folder / REFERENCE, engine.encode(windows_of(engine)).vectors)
+    np.save(folder / REFERENCE, engine.encode(windows).vectors)
     # Last: a folder without it is not finished.
     (folder / FACTS).write_text(facts.to_json())
     return facts
 
 
 def _network(module: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> Any:
-    shape = ov.PartialShape([-1, -1])
-    return ov.convert_model(module.eval(), example_input=example, input=[shape] * len(example))
+    shapes = [ov.PartialShape([-1, -1])] * len(example)
+    with torch.inference_mode():
+        return ov.convert_model(module.eval(), example_input=example, input=shapes)
+
+
+def _quantised(model: Any, samples: Sequence[Sequence[npt.NDArray[np.int64]]], path: Path) -> int:
+    """Round a network's weights and write it to `path`; return the group, 0 if it cannot be."""
+    group = quantise(model, WIDE if smooth(model, samples) else NARROW)
+    if group:
+        ov.save_model(model, path, compress_to_fp16=False)
+    return group
+
+
+def _sample(tokens: Sequence[int], packed: bool) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return the inputs for a row of one prompt."""
+    ids = np.array([tokens], np.int64)
+    if not packed:
+        return ids, np.ones_like(ids)
+    return ids, np.zeros_like(ids), np.arange(len(tokens), dtype=np.int64)[None]
 
 
 def _pooling(model: SentenceTransformer) -> Any:

@@ -15,7 +15,6 @@ from simsvc.embed import choice, fidelity
 from simsvc.embed.choice import EngineMissingError, fastest, floating, make
 from simsvc.embed.converted import FACTS, FORMAT, QUANTISED, ConversionError
 from simsvc.embed.engine import Format
-from simsvc.embed.quantised import GROUP
 from simsvc.embed.weights import BUNDLED_SHA256, model_source
 from tests.engines import cached, rule
 
@@ -65,7 +64,8 @@ def test_a_model_that_does_not_bear_rounding_is_computed_without(
     with capture_logs() as logs:
         engine = make(source, rule("openvino", cached()))
     assert engine.name == "openvino f32 packed"
-    assert [(e["event"], e["instead"]) for e in logs] == [("model_not_rounded", "f32")]
+    # It may be converted first, which is logged too.
+    assert [e["instead"] for e in logs if e["event"] == "model_not_rounded"] == ["f32"]
     with pytest.raises(fidelity.UnfaithfulEngineError, match="int8"):
         make(source, replace(rule("openvino", cached()), numbers="int8"))
 
@@ -89,7 +89,8 @@ def test_a_model_whose_products_cannot_be_rounded_is_computed_without(
     [converted] = cached().glob(f"{BUNDLED_SHA256[:16]}-openvino-*-{FORMAT}")
     folder = shutil.copytree(converted, tmp_path / converted.name)
     facts = json.loads((folder / FACTS).read_text())
-    assert facts["group"] == GROUP
+    # The rows of its weights are 384 and 1536 long.
+    assert facts["group"] == 384
     (folder / FACTS).write_text(json.dumps(facts | {"group": 0}))
     (folder / QUANTISED).unlink()
     monkeypatch.setattr(choice, "flags", lambda: {"avx512_vnni"})

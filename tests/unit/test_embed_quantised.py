@@ -10,10 +10,11 @@ import pytest
 
 pytest.importorskip("openvino")
 
-from simsvc.embed.quantised import GROUP, halve_attention, quantise
+from simsvc.embed.quantised import NARROW, WIDE, halve_attention, quantise
 from simsvc.embed.quiet import ops, ov
 
 Floats = npt.NDArray[np.float32]
+GROUP = NARROW[0]
 
 
 def product(weights: Floats) -> Any:
@@ -43,7 +44,7 @@ def test_weights_are_off_by_half_a_step_at_most() -> None:
     weights[2, GROUP : 2 * GROUP] = 0
     weights[3, 5] = 90
     model = product(weights)
-    assert quantise(model)
+    assert quantise(model, NARROW) == GROUP
     made = computed(model, np.eye(3 * GROUP, dtype=np.float32)).T
     steps = np.abs(weights.reshape(6, 3, GROUP)).max(axis=2) / 127
     off = np.abs(made - weights).reshape(6, 3, GROUP)
@@ -58,12 +59,18 @@ def test_weights_are_off_by_half_a_step_at_most() -> None:
 def test_a_model_with_rows_that_are_no_multiple_of_a_group_stays(inputs: int) -> None:
     weights = np.random.default_rng(1).standard_normal((4, inputs)).astype(np.float32)
     model = product(weights)
-    assert not quantise(model)
+    assert not quantise(model, WIDE)
     np.testing.assert_array_equal(computed(model, np.eye(inputs, dtype=np.float32)).T, weights)
 
 
+@pytest.mark.parametrize(("inputs", "group"), [(384, 384), (1024, 512), (1536, 512), (640, 128)])
+def test_the_widest_group_that_divides_all_rows_is_taken(inputs: int, group: int) -> None:
+    weights = np.random.default_rng(3).standard_normal((4, inputs)).astype(np.float32)
+    assert quantise(product(weights), WIDE) == group
+
+
 def test_a_model_without_weights_is_not_rounded() -> None:
-    assert not quantise(attention())
+    assert not quantise(attention(), WIDE)
 
 
 def test_attention_in_half_is_nearly_the_same() -> None:
