@@ -20,7 +20,7 @@ import structlog
 from simsvc.embed.weights import ModelSource, verify
 
 # Part of the name of a conversion: raise it with any change to what `conversion` writes.
-FORMAT = 4
+FORMAT = 5
 _log = structlog.get_logger()
 FACTS, TOKENIZER, REFERENCE = "facts.json", "tokenizer.json", "reference.npy"
 NETWORK, QUANTISED = "model.xml", "model-int8.xml"

@@ -43,8 +43,8 @@ class Cutter:
     def _cut(self, text: str, tokens: Tokens) -> Cut:
         total = len(tokens.ids)
         plan = plan_windows(total, self._window, self._max_windows)
-        single = len(plan.spans) == 1
-        windows = (Window(text, tokens.ids),) if single else _slices(text, tokens, plan)
+        whole = plan.spans == ((0, total),)
+        windows = (Window(text, tokens.ids),) if whole else _slices(text, tokens, plan)
         known = known_share(text, tokens.offsets, tokens.ids, self._unknown)
         return Cut(windows, total, plan.capped, known)
 

@@ -32,9 +32,9 @@ class UnfaithfulEngineError(Exception):
 
 
 def windows_of(engine: Engine) -> list[Window]:
-    """Return the first window of each fixed text."""
+    """Return the fixed texts that are one window: where longer ones are cut, a setting says."""
     cuts: Sequence[Cut] = engine.cut(TEXTS)
-    return [cut.windows[0] for cut in cuts]
+    return [cut.windows[0] for cut in cuts if cut.tokens <= engine.info.window_tokens]
 
 
 def check(engine: Engine, reference: npt.NDArray[np.float32]) -> float:
