@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,9 @@ from simsvc.core.clock import SystemClock
 from simsvc.core.embedding import as_stored
 from simsvc.domain.generation import Job
 from simsvc.embed.engine import Engine
-from simsvc.embed.passes import embed_texts
+from simsvc.embed.passes import Ahead, embed_texts
 from simsvc.ports.embedder import Embedding
-from simsvc.ports.jobs import Source
+from simsvc.ports.jobs import Lease, Source
 from simsvc.settings import Settings
 from simsvc.telemetry.logs import configure_logs
 
@@ -41,38 +42,56 @@ def embed_ranges(
 ) -> Worked:
     """Work on a job's ranges until all are done, the job stops, or the worker is `alone`.
 
-    While others hold what is left, it waits: one of them may die.
+    The next range is begun before what the last came to is written. While others hold what is left,
+    it waits: one of them may die.
     """
     owner, clock = new_owner(), SystemClock()
     record = shop.record(shop.generation_of(job))
+    ahead, begun = Ahead(engine), deque[tuple[Lease, Sequence[Source]]]()
     ranges = prompts = lost = 0
     with Heartbeat(shop.database.jobs, job.job_id, owner, lease) as beat:
-        while not alone():
-            taken = beat.jobs.lease_range(job.job_id, owner, clock.now(), beat.until())
-            if taken is None:
-                if not beat.jobs.unfinished(job.job_id) or beat.stopped:
+        while not (alone() or beat.stopped):
+            held = beat.jobs.lease_range(job.job_id, owner, clock.now(), beat.until())
+            if held is not None:
+                begun.append((held, record.sources(held.range.first, held.range.last)))
+                ahead.start(list(texts_of(begun[-1][1]).values()))
+                if len(begun) == 1:
+                    continue
+            if begun:
+                taken, sources = begun.popleft()
+                made = spread(sources, ahead.take())
+                if beat.stopped:
                     break
+                if record.finish_range(taken, made, clock.now()):
+                    ranges, prompts = ranges + 1, prompts + len(made)
+                else:
+                    lost += 1
+            elif beat.jobs.unfinished(job.job_id):
                 time.sleep(_POLL)
-                continue
-            made = embed_sources(engine, record.sources(taken.range.first, taken.range.last))
-            if beat.stopped:
-                break
-            if record.finish_range(taken, made, clock.now()):
-                ranges, prompts = ranges + 1, prompts + len(made)
             else:
-                lost += 1
+                break
     return Worked(ranges, prompts, lost)
 
 
 def embed_sources(engine: Engine, sources: Sequence[Source]) -> dict[int, Embedding]:
     """Embed recorded prompts, each text once; the same ones in the same way whoever does it."""
+    embeddings, _ = embed_texts(engine, list(texts_of(sources).values()))
+    return spread(sources, embeddings)
+
+
+def texts_of(sources: Sequence[Source]) -> dict[bytes, str]:
+    """Return each text of recorded prompts once, by its hash."""
     texts: dict[bytes, str] = {}
     for source in sources:
         if source.payload is None:
             raise TextMissingError(f"prompt {source.seq} has no text that could be embedded")
         texts.setdefault(source.payload_hash, source.payload)
-    embeddings, _ = embed_texts(engine, list(texts.values()))
-    stored = dict(zip(texts, as_stored(embeddings), strict=True))
+    return texts
+
+
+def spread(sources: Sequence[Source], embeddings: Sequence[Embedding]) -> dict[int, Embedding]:
+    """Return what is recorded for each prompt, given the embeddings of `texts_of` them."""
+    stored = dict(zip(texts_of(sources), as_stored(embeddings), strict=True))
     return {source.seq: stored[source.payload_hash] for source in sources}
 
 

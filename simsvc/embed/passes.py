@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -32,15 +32,35 @@ def start_texts(
 
 def embed_parts(engine: Engine, parts: Iterable[Sequence[str]]) -> list[Embedding]:
     """Embed texts part by part, the next cut while the last is computed, as a server does it."""
-    made: dict[int, list[Embedding]] = {}
+    ahead = Ahead(engine)
+    for part in parts:
+        ahead.start(part)
+    return [embedding for _ in range(len(ahead)) for embedding in ahead.take()]
 
-    def done(number: int, embeddings: list[Embedding], _: Encoded) -> None:
-        made[number] = embeddings
 
-    for number, part in enumerate(parts):
-        start_texts(engine, part, partial(done, number))
-    engine.finish()
-    return [embedding for i in range(len(made)) for embedding in made[i]]
+class Ahead:
+    """Embeds part after part: the engine is at the next while what the last came to is taken."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._made: deque[list[list[Embedding]]] = deque()
+
+    def __len__(self) -> int:
+        """Return how many parts were started and not taken."""
+        return len(self._made)
+
+    def start(self, texts: Sequence[str]) -> None:
+        """Begin with a part. Raises what an earlier one has failed with."""
+        made: list[list[Embedding]] = []
+        self._made.append(made)
+        start_texts(self._engine, texts, lambda embeddings, _: made.append(embeddings))
+
+    def take(self) -> list[Embedding]:
+        """Return the embeddings of the first part that was not taken, as soon as they are there."""
+        made = self._made.popleft()
+        if not made:
+            self._engine.finish()
+        return made[0]
 
 
 def _pooled(

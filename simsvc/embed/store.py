@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from simsvc.domain.chunks import chunks
 from simsvc.embed.engine import Engine
-from simsvc.embed.passes import embed_texts
+from simsvc.embed.passes import Ahead
 from simsvc.ports.embedder import Embedding
 
 _AT_ONCE = 256
@@ -46,8 +47,7 @@ class EmbeddingStore:
         missing = sorted((t for t in wanted if t not in known), key=len)
         done = len(known)
         progress(done, len(wanted))
-        for group in chunks(missing, _AT_ONCE):
-            made, _ = embed_texts(engine(), group)
+        for group, made in _embedded(missing, engine):
             self._write(group, made)
             done += len(group)
             progress(done, len(wanted))
@@ -77,6 +77,21 @@ class EmbeddingStore:
         ]
         with self._db:
             self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?,?,?,?,?)", rows)
+
+
+def _embedded(
+    texts: Sequence[str], engine: Callable[[], Engine]
+) -> Iterator[tuple[Sequence[str], list[Embedding]]]:
+    """Yield groups of texts with their embeddings, the next begun before the last is written."""
+    if not texts:
+        return
+    ahead = Ahead(engine())
+    groups = list(chunks(texts, _AT_ONCE))
+    ahead.start(groups[0])
+    for group, following in zip_longest(groups, groups[1:]):
+        if following:
+            ahead.start(following)
+        yield group, ahead.take()
 
 
 def _key(text: str) -> bytes:
