@@ -23,7 +23,6 @@ from simsvc.embed.cache import EmbeddingCache
 from simsvc.embed.choice import Wanted, floating, make
 from simsvc.embed.converted import ConversionError
 from simsvc.embed.engine import Encoded, Engine
-from simsvc.embed.openvino_engine import OpenVinoEngine
 from simsvc.embed.torch_engine import Processor, TorchEngine
 from simsvc.embed.weights import BUNDLED_SHA256, ModelSource, WrongWeightsError, model_source
 from simsvc.niceness import COMPUTE
@@ -115,21 +114,6 @@ async def test_where_one_window_is_allowed_a_long_prompt_is_its_beginning(kind: 
     # What sentence-transformers makes of it, which cuts it too.
     expected = SentenceTransformer(source.location, device="cpu").encode(long)
     assert float(embedded.vector @ expected) > 0.995
-
-
-def test_fixed_texts_beyond_a_window_are_not_compared(tmp_path: Path) -> None:
-    """They are cut where the setting of the day says, the reference is of the conversion."""
-    source = model_source("all-MiniLM-L6-v2", "")
-    model = SentenceTransformer(source.location, device="cpu")
-    model.max_seq_length = 40
-    model.save(str(tmp_path / "short"))
-    short = model_source(str(tmp_path / "short"), "")
-    for max_windows in (1, 8):
-        engine = make(short, rule("openvino", tmp_path / "cache", max_windows))
-        assert isinstance(engine, OpenVinoEngine)
-        assert engine.info.window_tokens == 38
-        assert engine.agreement > 0.998
-        assert 0 < len(fidelity.windows_of(engine)) < len(fidelity.TEXTS)
 
 
 @pytest.mark.parametrize("text", ["\u2028", "😀😀", "a" * 50_000, "﷽", "\u202eabc", "１２３"])
