@@ -14,7 +14,7 @@ from simsvc.demo.organic import TOPICS
 from simsvc.domain.chunks import chunks
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.embed.engine import Engine
-from simsvc.embed.passes import embed_texts
+from simsvc.embed.passes import embed_parts
 from simsvc.index.files import ANN
 from simsvc.index.flat import FlatIndex
 from simsvc.index.segmented import SegmentedIndex
@@ -45,7 +45,7 @@ def make_texts() -> list[str]:
 def embed_all(engine: Engine, texts: list[str]) -> Vectors:
     """Return vectors as the service has them, at the precision of fp16."""
     engine.use_this_thread()
-    made = [e.vector for part in chunks(texts, AT_ONCE) for e in embed_texts(engine, part)[0]]
+    made = [e.vector for e in embed_parts(engine, chunks(texts, AT_ONCE))]
     return np.stack(made).astype(np.float16).astype(np.float32)
 
 
