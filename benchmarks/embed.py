@@ -50,8 +50,6 @@ _SIDE = 2048
 _WEIGHTS = 6 * (4 * 384**2 + 2 * 384 * 1536)
 _SPECIAL = 2
 _REPEATS = 3
-# The setting's default.
-_WINDOWS = 16
 # Embeds texts part by part.
 Encode = Callable[[Sequence[Sequence[str]]], npt.NDArray[np.float32]]
 
@@ -75,8 +73,12 @@ def _naive(dtype: str, batch: int) -> Encode:
 
 
 def _ours(
-    engine: Literal["torch", "openvino"], numbers: Literal["auto"] | Format, windows: int = 1
+    engine: Literal["torch", "openvino"],
+    numbers: Literal["auto"] | Format,
+    *,
+    whole: bool = False,
 ) -> Encode:
+    """Embed one window of each text, or all that the service would."""
     # Not `assembly`, which loads the detector too: its memory is not the embedder's.
     from simsvc.embed.choice import EngineRule, make  # noqa: PLC0415
     from simsvc.embed.passes import embed_parts  # noqa: PLC0415
@@ -86,7 +88,7 @@ def _ours(
     settings = Settings()
     cache = settings.model_cache.expanduser()
     cores = len(os.sched_getaffinity(0))
-    budget = settings.batch_tokens
+    windows, budget = settings.max_windows if whole else 1, settings.batch_tokens
     rule = EngineRule(engine, "float32", windows, cores, budget, cache, numbers)
     made = make(model_source(BUNDLED, ""), rule)
     made.use_this_thread()
@@ -102,7 +104,7 @@ WAYS: dict[str, Callable[[], Encode]] = {
 if fastest(flags()) == "int8":
     WAYS["simsvc openvino int8"] = lambda: _ours("openvino", "int8")
 WHOLE = f"simsvc openvino {fastest(flags())}, whole prompts"
-WAYS[WHOLE] = lambda: _ours("openvino", fastest(flags()), _WINDOWS)
+WAYS[WHOLE] = lambda: _ours("openvino", fastest(flags()), whole=True)
 NAIVE = "sentence-transformers float32"
 
 
@@ -187,15 +189,15 @@ def _limit(texts: Sequence[str], rows: Sequence[dict[str, Any]]) -> dict[str, fl
     from simsvc.assembly import make_engine  # noqa: PLC0415
     from simsvc.settings import Settings  # noqa: PLC0415
 
-    def tokens_a_text(windows: int) -> float:
-        cuts = make_engine(Settings(max_windows=windows)).cut(texts)
-        return sum(w.tokens + _SPECIAL for cut in cuts for w in cut.windows) / len(texts)
-
-    tokens = tokens_a_text(1)
+    engine = make_engine(Settings())
+    cuts = engine.cut(texts)
+    first = sum(min(cut.tokens, engine.info.window_tokens) + _SPECIAL for cut in cuts)
+    tokens = first / len(texts)
+    whole = sum(w.tokens + _SPECIAL for cut in cuts for w in cut.windows) / len(texts)
     need = 2 * _WEIGHTS * tokens / 1e9
     limit = {
         "tokens_a_text": round(tokens, 1),
-        "tokens_a_whole_prompt": round(tokens_a_text(_WINDOWS), 1),
+        "tokens_a_whole_prompt": round(whole, 1),
         "gflop_a_text": round(need, 2),
     }
     for kind, peak in _peaks().items():

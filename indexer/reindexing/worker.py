@@ -91,7 +91,8 @@ def texts_of(sources: Sequence[Source]) -> dict[bytes, str]:
 
 def spread(sources: Sequence[Source], embeddings: Sequence[Embedding]) -> dict[int, Embedding]:
     """Return what is recorded for each prompt, given the embeddings of `texts_of` them."""
-    stored = dict(zip(texts_of(sources), as_stored(embeddings), strict=True))
+    hashes = dict.fromkeys(source.payload_hash for source in sources)
+    stored = dict(zip(hashes, as_stored(embeddings), strict=True))
     return {source.seq: stored[source.payload_hash] for source in sources}
 
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from simsvc.embed.quiet import ops, ov
 
-# The wider, the faster (384 is a tenth faster than 128, 64 a twelfth slower, 32 as slow as bf16),
-# and the coarser: the wide ones are for channels that are near each other, see `smoothing`.
+# The wider, the faster (384 is a twentieth faster than 128, 64 a twelfth slower, 32 as slow as
+# bf16), and the coarser: the wide ones are for channels near each other, see `smoothing`.
 WIDE, NARROW = (512, 384, 256, 128), (128,)
 _TOP = 127
 _ZERO = 128
