@@ -22,12 +22,35 @@ _CALL_SECONDS = 120.0
 _OVERLOADED = "OVERLOADED"
 _TOO_MUCH = ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
 _BACKOFF = BufferOptions(backoff_max=5.0)
+# Calls that must go well before larger ones are tried again.
+_CALM = 8
 
 Taken = str | ItemError
 
 
 class CannotSendError(Exception):
     """The server refuses the caller, or was not there for too long."""
+
+
+class _Size:
+    """How many prompts make a call: half as many after a refusal, and more again when all is well.
+
+    What the server refuses may be one long prompt, of which those that follow know nothing.
+    """
+
+    def __init__(self) -> None:
+        self.most = BATCH_PROMPTS
+        self._calm = 0
+
+    def refused(self, count: int) -> None:
+        """Note that so many were too much."""
+        self.most, self._calm = count // 2, 0
+
+    def taken(self) -> None:
+        """Note that a call went well."""
+        self._calm += 1
+        if self._calm >= _CALM and self.most < BATCH_PROMPTS:
+            self.most, self._calm = min(2 * self.most, BATCH_PROMPTS), 0
 
 
 class Sender:
@@ -41,7 +64,7 @@ class Sender:
         self._client = client
         self._patience = patience
         self._waiting = waiting
-        self._most = BATCH_PROMPTS
+        self._size = _Size()
         self._failures = 0
         self._since = time.monotonic()
 
@@ -51,7 +74,7 @@ class Sender:
         self._since = time.monotonic()
         left = list(range(len(prompts)))
         while left:
-            part = left[: self._most]
+            part = left[: self._size.most]
             done = self._attempt([prompts[i] for i in part])
             results.update({part[place]: taken for place, taken in done.items()})
             left = [i for i in left if i not in results]
@@ -74,6 +97,7 @@ class Sender:
                 retry_after = max(retry_after, answer.retry_after or 0.0)
         if settled:
             self._failures, self._since = 0, time.monotonic()
+            self._size.taken()
         if len(settled) < len(part):
             self._pause("the server is overloaded", retry_after)
         return settled
@@ -83,7 +107,7 @@ class Sender:
         too_much = code in _TOO_MUCH and error.reason != _OVERLOADED
         if too_much and len(part) > 1:
             # More prompts, bytes or work than the server has time or allowance for in one call.
-            self._most = len(part) // 2
+            self._size.refused(len(part))
         if code == "DEADLINE_EXCEEDED" or (not too_much and _is_passing(error)):
             self._pause(f"{code}: {error.message}", error.retry_after or 0.0)
             return {}

@@ -1,0 +1,47 @@
+"""How many prompts an import puts into a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from indexer.importing.sender import BATCH_PROMPTS, Sender
+from simsvc.client import Client, ItemError, ObservedPrompt
+from tests.unit.test_client_support import fail, serving, taken
+
+LONG = "x" * 50_000
+PROMPTS = 16 * BATCH_PROMPTS
+
+
+def refused_if_long(request: Any, context: grpc.ServicerContext) -> Any:
+    """Refuse a call for what one of its prompts holds, as a limit of bytes does."""
+    long = any(len(m.content) >= len(LONG) for p in request.prompts for m in p.messages)
+    return (fail(grpc.StatusCode.INVALID_ARGUMENT) if long else taken)(request, context)
+
+
+def test_one_long_prompt_does_not_make_all_later_calls_small() -> None:
+    prompts = [ObservedPrompt(f"r{n}", "a", [("user", "short")]) for n in range(PROMPTS)]
+    prompts[100] = ObservedPrompt("r100", "a", [("user", LONG)])
+    with serving() as script, Client(script.connection()) as client:
+        script.steps["BatchObservePrompts"] += [refused_if_long] * PROMPTS
+        results = Sender(client, 60, lambda _: None).send(prompts)
+        sizes = [len(request.prompts) for request in script.requests("BatchObservePrompts")]
+    assert [n for n, one in enumerate(results) if isinstance(one, ItemError)] == [100]
+    assert results[99:102:2] == ["id-r99", "id-r101"]
+    assert 1 in sizes
+    assert BATCH_PROMPTS in sizes[-2:]
+
+
+def test_a_limit_of_prompts_is_kept_to_in_most_calls() -> None:
+    def refused_if_many(request: Any, context: grpc.ServicerContext) -> Any:
+        many = len(request.prompts) > 100
+        return (fail(grpc.StatusCode.INVALID_ARGUMENT) if many else taken)(request, context)
+
+    prompts = [ObservedPrompt(f"r{n}", "a", [("user", "short")]) for n in range(PROMPTS)]
+    with serving() as script, Client(script.connection()) as client:
+        script.steps["BatchObservePrompts"] += [refused_if_many] * PROMPTS
+        results = Sender(client, 60, lambda _: None).send(prompts)
+        sizes = [len(request.prompts) for request in script.requests("BatchObservePrompts")]
+    assert results == [f"id-r{n}" for n in range(PROMPTS)]
+    assert sum(size > 100 for size in sizes) <= len(sizes) / 5
