@@ -16,20 +16,21 @@ _PACKAGES = ("simsvc", "torch", "sentence-transformers", "faiss-cpu", "grpcio", 
 
 def machine() -> dict[str, object]:
     """Return the processor and what it multiplies with, cores, memory, and versions."""
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
-        "cpu": cpu,
+        "cpu": _cpu(),
         "products": next((name for name in _PRODUCTS if name in flags()), "none of these"),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory, 1),
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
     }
+
+
+def _cpu() -> str:
+    """Name the processor. Many of a maker's have one name in clouds; the family tells them apart."""
+    first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+    pairs = (line.partition(":") for line in first.splitlines())
+    told = {name.strip(): value.strip() for name, _, value in pairs}
+    name = told.get("model name", platform.processor())
+    return f"{name} family {told['cpu family']} model {told['model']}" if "model" in told else name

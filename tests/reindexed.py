@@ -97,7 +97,7 @@ class Traffic(threading.Thread):
     def run(self) -> None:
         with Client(Connection(self._address)) as client, channel(self._address) as wire:
             stub = search_pb2_grpc.SearchServiceStub(wire)
-            while not self._ended.wait(0.01):
+            while not self._ended.wait(0.1):
                 try:
                     client.observe_batch([made_up(self.sent + i) for i in range(8)])
                     self.sent += 8

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from simsvc.client import Client, ItemError, ObservedPrompt, SimsvcRpcError
 from simsvc.client.buffering import (
     BufferOptions,
+    CallSize,
     Verdict,
+    is_too_much,
     retry_delay,
     verdict_of,
     verdict_of_call,
@@ -19,38 +21,13 @@ BATCH_PROMPTS = 256
 BATCH_CHARACTERS = 4 * 2**20
 # Long prompts are embedded in many windows, on a host that may do little a second.
 _CALL_SECONDS = 120.0
-_OVERLOADED = "OVERLOADED"
-_TOO_MUCH = ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
 _BACKOFF = BufferOptions(backoff_max=5.0)
-# Calls that must go well before larger ones are tried again.
-_CALM = 8
 
 Taken = str | ItemError
 
 
 class CannotSendError(Exception):
     """The server refuses the caller, or was not there for too long."""
-
-
-class _Size:
-    """How many prompts make a call: half as many after a refusal, and more again when all is well.
-
-    What the server refuses may be one long prompt, of which those that follow know nothing.
-    """
-
-    def __init__(self) -> None:
-        self.most = BATCH_PROMPTS
-        self._calm = 0
-
-    def refused(self, count: int) -> None:
-        """Note that so many were too much."""
-        self.most, self._calm = count // 2, 0
-
-    def taken(self) -> None:
-        """Note that a call went well."""
-        self._calm += 1
-        if self._calm >= _CALM and self.most < BATCH_PROMPTS:
-            self.most, self._calm = min(2 * self.most, BATCH_PROMPTS), 0
 
 
 class Sender:
@@ -64,7 +41,7 @@ class Sender:
         self._client = client
         self._patience = patience
         self._waiting = waiting
-        self._size = _Size()
+        self._size = CallSize(BATCH_PROMPTS)
         self._failures = 0
         self._since = time.monotonic()
 
@@ -104,7 +81,7 @@ class Sender:
 
     def _failed(self, part: Sequence[ObservedPrompt], error: SimsvcRpcError) -> dict[int, Taken]:
         code = error.code.name
-        too_much = code in _TOO_MUCH and error.reason != _OVERLOADED
+        too_much = is_too_much(error)
         if too_much and len(part) > 1:
             # More prompts, bytes or work than the server has time or allowance for in one call.
             self._size.refused(len(part))

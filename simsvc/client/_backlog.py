@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import grpc
+
 from simsvc.client._requests import Result
 from simsvc.client.buffering import (
     BufferOptions,
     BufferStats,
+    CallSize,
     Verdict,
+    is_too_much,
     retry_delay,
     verdict_of,
     verdict_of_call,
@@ -53,6 +57,7 @@ class Backlog:
 
     def __init__(self, options: BufferOptions, chance: Callable[[], float] = random.random) -> None:
         self._options = options
+        self._size = CallSize(options.batch_prompts)
         self._chance = chance
         self._pending: dict[int, Item] = {}
         self._pending_bytes = 0
@@ -131,7 +136,7 @@ class Backlog:
         if due is None or now < max(due, self._paused_until):
             return batch
         room = self._options.batch_bytes
-        while len(batch) < self._options.batch_prompts and (item := self._front(now)) is not None:
+        while len(batch) < self._size.most and (item := self._front(now)) is not None:
             if batch and item.size > room:
                 break
             self._pop_front(now)
@@ -151,11 +156,20 @@ class Backlog:
             self._pause(max((e.retry_after or 0.0 for e in errors), default=0.0), now)
         else:
             self._failures = 0
+            self._size.taken()
 
     def fail(self, batch: Sequence[Item], error: SimsvcRpcError, now: float) -> None:
         """Book a batch whose call failed."""
-        verdict = verdict_of_call(error.code)
+        smaller = len(batch) > 1 and is_too_much(error)
+        verdict = Verdict.RETRY if smaller else verdict_of_call(error.code)
         _log.warning("call with %d prompts failed, %s: %s", len(batch), verdict.name, error)
+        if smaller:
+            self._size.refused(len(batch))
+        if smaller and error.code is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            # It was refused at once: it may be sent again in parts at once.
+            for item in batch:
+                heapq.heappush(self._retries, (now, item.seq, item))
+            return
         for item in batch:
             self._book(item, verdict, error.retry_after, now)
         if verdict is Verdict.RETRY:
@@ -188,7 +202,7 @@ class Backlog:
         if self._fresh:
             first = self._fresh[0]
             full = (
-                len(self._fresh) >= self._options.batch_prompts
+                len(self._fresh) >= self._size.most
                 or self._fresh_bytes >= self._options.batch_bytes
                 or first.seq <= self._hurry_to
             )

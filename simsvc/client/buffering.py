@@ -9,7 +9,7 @@ import grpc
 
 from simsvc.client._requests import Result
 from simsvc.client.channel import MAX_MESSAGE_BYTES
-from simsvc.client.errors import ItemError
+from simsvc.client.errors import ItemError, SimsvcRpcError
 from simsvc.v1 import types_pb2
 
 RETRYABLE = frozenset(
@@ -21,7 +21,17 @@ RETRYABLE = frozenset(
 )
 # A call is cancelled only on this side: nobody has refused its prompts.
 _RETRYABLE_CALLS = RETRYABLE | {grpc.StatusCode.CANCELLED}
+_TOO_MUCH = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    }
+)
+_OVERLOADED = "OVERLOADED"
 _MAX_DOUBLINGS = 32
+# Calls that must go well before larger ones are tried again.
+_CALM = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,36 @@ def verdict_of(result: Result) -> Verdict:
 def verdict_of_call(code: grpc.StatusCode) -> Verdict:
     """Return what becomes of all prompts of a call that failed."""
     return Verdict.RETRY if code in _RETRYABLE_CALLS else Verdict.REJECTED
+
+
+def is_too_much(error: SimsvcRpcError) -> bool:
+    """Return whether a batch may have failed for its size: prompts, bytes or work.
+
+    A server that is overloaded says so, and what is wrong with a prompt it says of that prompt.
+    """
+    return error.code in _TOO_MUCH and error.reason != _OVERLOADED
+
+
+class CallSize:
+    """How many prompts make a call: half as many after a refusal, and more again when all is well.
+
+    What the server refuses may be one long prompt, of which those that follow know nothing.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._limit = most
+        self._calm = 0
+        self.most = most
+
+    def refused(self, count: int) -> None:
+        """Note that so many (≥ 2) were too much."""
+        self.most, self._calm = min(self.most, count // 2), 0
+
+    def taken(self) -> None:
+        """Note that a call went well."""
+        self._calm += 1
+        if self._calm >= _CALM and self.most < self._limit:
+            self.most, self._calm = min(2 * self.most, self._limit), 0
 
 
 def retry_delay(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simsvc.client import Client, Connection, ObservedPrompt, PromptBuffer
 from simsvc.core.access import token_hash
 from simsvc.demo.server import free_port
 from tests.integration.batch_jobs import Jobs, row_of, traffic, write_lines
@@ -135,7 +136,13 @@ def test_a_server_with_narrow_limits_takes_smaller_batches(tmp_path: Path) -> No
     jobs = Jobs(tmp_path, tmp_path / "data")
     file = write_lines(tmp_path / "log.jsonl", rows)
     with ServerProcess(tmp_path / "data", narrow) as server:
-        report = jobs.run(*jobs.importing(server.address(), file), code=1)
+        address = server.address()
+        report = jobs.run(*jobs.importing(address, file), code=1)
+        with Client(Connection(address)) as client, PromptBuffer(client) as buffer:
+            for number in range(120):
+                buffer.put(ObservedPrompt(f"b{number}", "a", [("user", "short")]))
+            assert buffer.flush(60)
+            assert buffer.stats().sent == 120
     assert report["taken"] == 119
     assert [(r["row"], r["field"]) for r in report["files"][0]["rejects"]] == [(61, "messages")]
 

@@ -254,7 +254,14 @@ def test_a_batch_must_fit_in_a_message() -> None:
 _RESULTS: st.SearchStrategy[Result] = st.sampled_from(
     [TAKEN, TAKEN, UNAVAILABLE, replace(UNAVAILABLE, retry_after=7), INVALID]
 )
-_CODES = st.sampled_from([grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
+_CODES = st.sampled_from(
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    ]
+)
 
 
 @settings(max_examples=60, deadline=None)
