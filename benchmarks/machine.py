@@ -28,7 +28,7 @@ def machine() -> dict[str, object]:
 
 
 def _cpu() -> str:
-    """Name the processor. Many of a maker's have one name in clouds; the family tells them apart."""
+    """Name the processor. Many have one name in clouds, and are told apart by their family."""
     first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
     pairs = (line.partition(":") for line in first.splitlines())
     told = {name.strip(): value.strip() for name, _, value in pairs}
