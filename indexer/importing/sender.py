@@ -10,11 +10,11 @@ from simsvc.client import Client, ItemError, ObservedPrompt, SimsvcRpcError
 from simsvc.client.buffering import (
     BufferOptions,
     CallSize,
+    Remedy,
     Verdict,
-    is_too_much,
+    remedy_of,
     retry_delay,
     verdict_of,
-    verdict_of_call,
 )
 
 BATCH_PROMPTS = 256
@@ -80,19 +80,17 @@ class Sender:
         return settled
 
     def _failed(self, part: Sequence[ObservedPrompt], error: SimsvcRpcError) -> dict[int, Taken]:
-        code = error.code.name
-        too_much = is_too_much(error)
-        if too_much and len(part) > 1:
-            # More prompts, bytes or work than the server has time or allowance for in one call.
-            self._size.refused(len(part))
-        if code == "DEADLINE_EXCEEDED" or (not too_much and _is_passing(error)):
-            self._pause(f"{code}: {error.message}", error.retry_after or 0.0)
-            return {}
-        if not too_much:
-            raise CannotSendError(f"{code}: {error.message}") from error
-        if len(part) > 1:
-            return {}
-        return {0: ItemError(error.code, error.message, error.reason, error.field or "messages")}
+        remedy = remedy_of(error)
+        told = f"{error.code.name}: {error.message}"
+        if remedy is Remedy.NONE:
+            raise CannotSendError(told) from error
+        if remedy is Remedy.PARTS and len(part) == 1:
+            field = error.field or "messages"
+            return {0: ItemError(error.code, error.message, error.reason, field)}
+        self._size.failed(len(part), remedy, self._failures)
+        if remedy is not Remedy.PARTS:
+            self._pause(told, error.retry_after or 0.0)
+        return {}
 
     def _pause(self, why: str, retry_after: float) -> None:
         if time.monotonic() - self._since > self._patience:
@@ -100,7 +98,3 @@ class Sender:
         self._failures += 1
         self._waiting(why)
         time.sleep(retry_delay(self._failures, retry_after, _BACKOFF, random.random()))  # noqa: S311
-
-
-def _is_passing(error: SimsvcRpcError) -> bool:
-    return verdict_of_call(error.code) is Verdict.RETRY

@@ -17,11 +17,11 @@ from simsvc.client.buffering import (
     BufferOptions,
     BufferStats,
     CallSize,
+    Remedy,
     Verdict,
-    is_too_much,
+    remedy_of,
     retry_delay,
     verdict_of,
-    verdict_of_call,
 )
 from simsvc.client.channel import MAX_MESSAGE_BYTES
 from simsvc.client.errors import ItemError, SimsvcRpcError
@@ -30,6 +30,9 @@ from simsvc.v1 import types_pb2
 _log = logging.getLogger("simsvc.client")
 # Tag and length of a prompt within a batch.
 _FRAME_BYTES = 8
+# Failed calls after which a prompt that makes a server fail when it is alone is given up.
+_TRIES = 3
+_FAULTS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +111,13 @@ class Backlog:
     def refuse(self) -> None:
         """Count a prompt that was not accepted."""
         self._dropped_full += 1
+        if self._dropped_full.bit_count() == 1:
+            _log.warning("%d prompts not accepted so far", self._dropped_full)
+
+    def abandon(self) -> None:
+        """Say what nobody will send any more."""
+        if self._pending:
+            _log.warning("%d prompts were pending when the buffer was closed", len(self._pending))
 
     def hurry(self) -> int:
         """Let no prompt accepted so far wait for others; return the seq of the last."""
@@ -153,6 +163,7 @@ class Backlog:
             self._book(item, verdict, getattr(result, "retry_after", None), now)
         self._note_rejected(verdicts.count(Verdict.REJECTED), errors)
         if all(verdict is Verdict.RETRY for verdict in verdicts):
+            self._size.failed(len(batch), Remedy.ROOM, self._failures)
             self._pause(max((e.retry_after or 0.0 for e in errors), default=0.0), now)
         else:
             self._failures = 0
@@ -160,13 +171,11 @@ class Backlog:
 
     def fail(self, batch: Sequence[Item], error: SimsvcRpcError, now: float) -> None:
         """Book a batch whose call failed."""
-        smaller = len(batch) > 1 and is_too_much(error)
-        verdict = Verdict.RETRY if smaller else verdict_of_call(error.code)
+        remedy = remedy_of(error)
+        verdict = _verdict(batch, error, remedy)
         _log.warning("call with %d prompts failed, %s: %s", len(batch), verdict.name, error)
-        if smaller:
-            self._size.refused(len(batch))
-        if smaller and error.code is not grpc.StatusCode.DEADLINE_EXCEEDED:
-            # It was refused at once: it may be sent again in parts at once.
+        self._size.failed(len(batch), remedy, self._failures)
+        if remedy is Remedy.PARTS and verdict is Verdict.RETRY:
             for item in batch:
                 heapq.heappush(self._retries, (now, item.seq, item))
             return
@@ -249,3 +258,12 @@ class Backlog:
         if count:
             first = next(e for e in errors if verdict_of(e) is Verdict.REJECTED)
             _log.warning("%d prompts rejected, the first: %s", count, first)
+
+
+def _verdict(batch: Sequence[Item], error: SimsvcRpcError, remedy: Remedy) -> Verdict:
+    """Return what becomes of the prompts of a call that failed."""
+    alone = len(batch) == 1
+    hopeless = alone and error.code in _FAULTS and batch[0].attempts + 1 >= _TRIES
+    if remedy is Remedy.NONE or hopeless or (alone and remedy is Remedy.PARTS):
+        return Verdict.REJECTED
+    return Verdict.RETRY

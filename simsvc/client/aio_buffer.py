@@ -33,6 +33,7 @@ class AsyncPromptBuffer:
         self._work = asyncio.Event()
         self._settled = asyncio.Event()
         self._closed = False
+        self._stopped = False
         self._tasks = [asyncio.create_task(self._run()) for _ in range(self._options.senders)]
 
     async def __aenter__(self) -> Self:
@@ -62,17 +63,23 @@ class AsyncPromptBuffer:
         """See `PromptBuffer.flush`."""
         last = self._backlog.hurry()
         self._work.set()
-        return await self._wait_until(lambda: self._backlog.is_settled(last), timeout)
+        await self._wait_until(lambda: self._stopped or self._backlog.is_settled(last), timeout)
+        return self._backlog.is_settled(last)
 
     async def close(self, timeout: float | None = _CLOSE_TIMEOUT) -> bool:
         """See `PromptBuffer.close`. Calls that are on their way after `timeout` are cancelled."""
         self._closed = True
         self._settled.set()
-        settled = await self.flush(timeout)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
-        return settled
+        try:
+            return await self.flush(timeout)
+        finally:
+            if not self._stopped:
+                self._backlog.abandon()
+            self._stopped = True
+            self._settled.set()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
 
     def stats(self) -> BufferStats:
         """See `PromptBuffer.stats`."""

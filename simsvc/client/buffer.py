@@ -73,12 +73,13 @@ class PromptBuffer:
     def flush(self, timeout: float | None = None) -> bool:
         """Send what was put so far without lingering. True when none of it is pending any more.
 
-        False if that takes longer than `timeout` seconds.
+        False if that takes longer than `timeout` seconds, or if the buffer was closed meanwhile.
         """
         with self._work:
             last = self._backlog.hurry()
             self._work.notify_all()
-            return self._settled.wait_for(lambda: self._backlog.is_settled(last), timeout)
+            self._settled.wait_for(lambda: self._stopped or self._backlog.is_settled(last), timeout)
+            return self._backlog.is_settled(last)
 
     def close(self, timeout: float | None = _CLOSE_TIMEOUT) -> bool:
         """Accept no more prompts, flush, and stop the threads. True if all prompts are settled.
@@ -93,6 +94,8 @@ class PromptBuffer:
         with self._work:
             self._stopped = True
             self._work.notify_all()
+            self._settled.notify_all()
+            self._backlog.abandon()
         for thread in self._threads:
             # A thread in a call may take up to the call's timeout; it is not waited for.
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))

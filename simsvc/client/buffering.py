@@ -19,19 +19,12 @@ RETRYABLE = frozenset(
         grpc.StatusCode.DEADLINE_EXCEEDED,
     }
 )
-# A call is cancelled only on this side: nobody has refused its prompts.
-_RETRYABLE_CALLS = RETRYABLE | {grpc.StatusCode.CANCELLED}
-_TOO_MUCH = frozenset(
-    {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-    }
-)
-_OVERLOADED = "OVERLOADED"
+# Of gRPC's words for a message that is longer than it takes: the code is that of an overload.
+_TOO_LONG = "message larger than max"
 _MAX_DOUBLINGS = 32
-# Calls that must go well before larger ones are tried again.
-_CALM = 8
+# Calls that must go well before larger ones are tried again, and prompts that never are too many
+# for a server which is only busy.
+_CALM, _FEW = 8, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +89,44 @@ def verdict_of(result: Result) -> Verdict:
     return Verdict.RETRY if result.code in RETRYABLE else Verdict.REJECTED
 
 
-def verdict_of_call(code: grpc.StatusCode) -> Verdict:
-    """Return what becomes of all prompts of a call that failed."""
-    return Verdict.RETRY if code in _RETRYABLE_CALLS else Verdict.REJECTED
+class Remedy(enum.Enum):
+    """What may help a call that failed."""
+
+    # It was refused at once for all that it held.
+    PARTS = enum.auto()
+    # It took too long, or something in it made the server fail.
+    TIME_AND_PARTS = enum.auto()
+    # The server is overloaded; fewer prompts may find room sooner.
+    ROOM = enum.auto()
+    # The server cannot be reached.
+    TIME = enum.auto()
+    NONE = enum.auto()
 
 
-def is_too_much(error: SimsvcRpcError) -> bool:
-    """Return whether a batch may have failed for its size: prompts, bytes or work.
+_REMEDIES = {
+    grpc.StatusCode.INVALID_ARGUMENT: Remedy.PARTS,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Remedy.TIME_AND_PARTS,
+    grpc.StatusCode.INTERNAL: Remedy.TIME_AND_PARTS,
+    grpc.StatusCode.UNKNOWN: Remedy.TIME_AND_PARTS,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Remedy.ROOM,
+    grpc.StatusCode.UNAVAILABLE: Remedy.TIME,
+    # On this side only: nobody has refused its prompts.
+    grpc.StatusCode.CANCELLED: Remedy.TIME,
+}
 
-    A server that is overloaded says so, and what is wrong with a prompt it says of that prompt.
+
+def remedy_of(error: SimsvcRpcError) -> Remedy:
+    """Return what may help a call with prompts that failed.
+
+    What is wrong with a prompt the server says of that prompt, and lets the call succeed.
     """
-    return error.code in _TOO_MUCH and error.reason != _OVERLOADED
+    if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LONG in error.message:
+        return Remedy.PARTS
+    return _REMEDIES.get(error.code, Remedy.NONE)
 
 
 class CallSize:
-    """How many prompts make a call: half as many after a refusal, and more again when all is well.
+    """How many prompts make a call: half as many after a failure, and more again when all is well.
 
     What the server refuses may be one long prompt, of which those that follow know nothing.
     """
@@ -120,9 +136,11 @@ class CallSize:
         self._calm = 0
         self.most = most
 
-    def refused(self, count: int) -> None:
-        """Note that so many (≥ 2) were too much."""
-        self.most, self._calm = min(self.most, count // 2), 0
+    def failed(self, count: int, remedy: Remedy, failures: int) -> None:
+        """Note that a call with so many prompts failed, after as many `failures` in a row."""
+        crowded = remedy is Remedy.ROOM and failures > 0 and count > _FEW
+        if count > 1 and (crowded or remedy in (Remedy.PARTS, Remedy.TIME_AND_PARTS)):
+            self.most, self._calm = min(self.most, count // 2), 0
 
     def taken(self) -> None:
         """Note that a call went well."""

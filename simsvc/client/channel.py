@@ -76,6 +76,8 @@ def channel_options() -> list[tuple[str, str | int]]:
     """Return the options of a channel."""
     return [
         ("grpc.service_config", service_config()),
+        # By default two minutes: a server that is back would not be noticed for as long.
+        ("grpc.max_reconnect_backoff_ms", 5_000),
         # The server asks for at least 20 s between pings (simsvc.rpc.server).
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 20_000),

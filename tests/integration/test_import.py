@@ -140,9 +140,10 @@ def test_a_server_with_narrow_limits_takes_smaller_batches(tmp_path: Path) -> No
         report = jobs.run(*jobs.importing(address, file), code=1)
         with Client(Connection(address)) as client, PromptBuffer(client) as buffer:
             for number in range(120):
-                buffer.put(ObservedPrompt(f"b{number}", "a", [("user", "short")]))
+                text = "too long " * 20_000 if number == 60 else "short"
+                buffer.put(ObservedPrompt(f"b{number}", "a", [("user", text)]))
             assert buffer.flush(60)
-            assert buffer.stats().sent == 120
+            assert (buffer.stats().sent, buffer.stats().rejected) == (119, 1)
     assert report["taken"] == 119
     assert [(r["row"], r["field"]) for r in report["files"][0]["rejects"]] == [(61, "messages")]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simsvc.client import BufferOptions, ItemError, Outcome, Result, SimsvcRpcError
 from simsvc.client._backlog import Backlog, Item, size_of
-from simsvc.client.buffering import Verdict, retry_delay, verdict_of, verdict_of_call
+from simsvc.client.buffering import Remedy, Verdict, remedy_of, retry_delay, verdict_of
 from simsvc.client.channel import MAX_MESSAGE_BYTES
 from simsvc.client.prompts import prompt_message
 from simsvc.v1 import types_pb2
@@ -54,10 +54,23 @@ def test_verdicts(code: grpc.StatusCode) -> None:
     expected = Verdict.RETRY if transient else Verdict.REJECTED
     assert verdict_of(ItemError(code, "no")) is expected
     assert verdict_of(TAKEN) is Verdict.SENT
-    if code is not grpc.StatusCode.CANCELLED:
-        assert verdict_of_call(code) is expected
-    else:
-        assert verdict_of_call(code) is Verdict.RETRY
+
+
+REMEDIES = {
+    "INVALID_ARGUMENT": Remedy.PARTS,
+    "DEADLINE_EXCEEDED": Remedy.TIME_AND_PARTS,
+    "INTERNAL": Remedy.TIME_AND_PARTS,
+    "UNKNOWN": Remedy.TIME_AND_PARTS,
+    "RESOURCE_EXHAUSTED": Remedy.ROOM,
+    "UNAVAILABLE": Remedy.TIME,
+    "CANCELLED": Remedy.TIME,
+}
+
+
+@pytest.mark.parametrize("code", list(grpc.StatusCode))
+def test_remedies(code: grpc.StatusCode) -> None:
+    expected = REMEDIES.get(code.name, Remedy.NONE)
+    assert remedy_of(SimsvcRpcError(code, "no")) is expected
 
 
 def test_delays_double_up_to_the_maximum() -> None:

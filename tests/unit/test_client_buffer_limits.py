@@ -114,12 +114,26 @@ def test_close_sends_what_is_left(script: Script, make: Callable[..., Buffer]) -
     assert buffer.close(SOON)
 
 
-def test_close_gives_up_and_says_what_is_left(make: Callable[..., Buffer], gate: Gate) -> None:
+def test_close_gives_up_and_says_what_is_left(
+    make: Callable[..., Buffer], gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     buffer = make(batch_prompts=2)
     for i in range(10):
         buffer.put(prompt(str(i)))
     assert not buffer.close(0.05)
     assert check(buffer.stats()).pending == 10
+    assert "10 prompts were pending" in caplog.text
+    # Nobody sends them any more: to wait for them would be for ever.
+    assert not buffer.flush()
+
+
+def test_prompts_that_are_not_taken_are_logged_now_and_then(
+    make: Callable[..., Buffer], gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    buffer = make(capacity=2)
+    assert sum(buffer.put(prompt(str(i))) for i in range(102)) == 2
+    told = [r.getMessage() for r in caplog.records if "not accepted" in r.getMessage()]
+    assert told == [f"{2**n} prompts not accepted so far" for n in range(7)]
 
 
 def test_a_client_that_is_closed_too_early(script: Script, make: Callable[..., Any]) -> None:

@@ -120,7 +120,7 @@ def test_calls_that_fail_for_now(script: Script, make: Callable[..., Buffer]) ->
 def test_calls_that_are_refused(
     script: Script, make: Callable[..., Buffer], caplog: pytest.LogCaptureFixture
 ) -> None:
-    script.steps[BATCH] = [fail(INTERNAL)]
+    script.steps[BATCH] = [fail(INTERNAL)] * 3
     buffer = make()
     with caplog.at_level(logging.WARNING, "simsvc.client"):
         buffer.put(prompt("a", "a secret"))

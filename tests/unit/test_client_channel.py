@@ -60,7 +60,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_service_config_covers_all_services() -> None:
     config = json.loads(service_config())
-    with_retries, streams = config["methodConfig"]
+    with_retries, batches, streams = config["methodConfig"]
     whole = {name["service"] for name in with_retries["name"] if "method" not in name}
     assert whole == {
         "google.longrunning.Operations",
@@ -69,6 +69,9 @@ def test_service_config_covers_all_services() -> None:
     single = [name for name in with_retries["name"] if "method" in name]
     assert single == [{"service": "simsvc.v1.ReindexService", "method": "ListGenerations"}]
     assert with_retries["retryPolicy"]["maxAttempts"] == 4
+    # Whoever sends batches retries overload in a way of his own.
+    assert [name["method"] for name in batches["name"]] == ["BatchObservePrompts"]
+    assert batches["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
     assert {name["method"] for name in streams["name"]} == {"StreamPrompts", "WatchCampaigns"}
     assert "retryPolicy" not in streams
     assert dict(channel_options())["grpc.service_config"] == service_config()

@@ -45,3 +45,14 @@ def test_a_limit_of_prompts_is_kept_to_in_most_calls() -> None:
         sizes = [len(request.prompts) for request in script.requests("BatchObservePrompts")]
     assert results == [f"id-r{n}" for n in range(PROMPTS)]
     assert sum(size > 100 for size in sizes) <= len(sizes) / 5
+
+
+def test_a_limit_of_rates_on_the_way_rejects_nothing() -> None:
+    """A proxy's, which does not say what simsvc would of an overload."""
+    prompts = [ObservedPrompt(f"r{n}", "a", [("user", "short")]) for n in range(4)]
+    with serving() as script, Client(script.connection()) as client:
+        script.steps["BatchObservePrompts"] += [fail(grpc.StatusCode.RESOURCE_EXHAUSTED)] * 2
+        told: list[str] = []
+        results = Sender(client, 60, told.append).send(prompts)
+    assert results == [f"id-r{n}" for n in range(4)]
+    assert told == ["RESOURCE_EXHAUSTED: no"] * 2
