@@ -107,7 +107,7 @@ def build_service(settings: Settings) -> Service:
         threads.writing,
         settings.group_prompts,
     )
-    past = Past(stages, writer, threads.readers)
+    past = Past(stages, writer, threads.taking)
     feed = CampaignFeed(record, threads.readers)
     sealer = TokenSealer(token_key(settings))
     admission = Admission(settings.in_flight_prompts)
@@ -129,15 +129,15 @@ def build_service(settings: Settings) -> Service:
         writer=writer,
         admission=admission,
         ingest=Ingest(
-            stages, writer, admission, past, dissector, ring, clock, readers,
+            stages, writer, admission, past, dissector, ring, clock, threads.taking,
             keep_raw_ids=settings.keep_raw_ids,
         ),
         lookup=Lookup(stages, writer, ring, sealer, clock, readers, lookups),
         casework=Casework(stages, book, membership, feed, sealer, readers),
         reviews=Reviews(stages, book, membership, writer, feed, ring, clock),
-        audit=AuditLog(stages, book, record.chain, sealer, readers),
+        audit=AuditLog(stages, book, record.chain, sealer, readers, threads.scanning),
         alerts=make_alerts(settings, jobs, record, feed, clock),
-        desk=Desk(stages, book, writer, ring, clock, readers, lookups),
+        desk=Desk(stages, book, writer, ring, clock, readers, threads.scanning, lookups),
         status=Status(
             __version__, settings.limits, stages, writer, book, record.last_seq(),
             shadow=settings.shadow,

@@ -13,14 +13,18 @@ from simsvc import niceness
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Readers answer look-ups; one thread each writes, seals segments, merges them and looks at all
-    accounts.
+    """Readers answer look-ups; one thread each writes, seals segments, merges them, looks at all
+    accounts, and scans what takes long.
+
+    `taking` takes prompts apart, and waits for no look-up.
 
     `helpers`, one less than there are cores, answer a share of whoever has many queries. `staging`
     fills a generation that is to take over.
     """
 
+    taking: ThreadPoolExecutor
     readers: ThreadPoolExecutor
+    scanning: ThreadPoolExecutor
     writing: ThreadPoolExecutor
     sealing: ThreadPoolExecutor
     merging: ThreadPoolExecutor
@@ -32,7 +36,9 @@ class Threads:
     def start(cls, readers: int) -> Threads:
         """Make the pools; a thread starts with its first task."""
         return cls(
+            ThreadPoolExecutor(2, "take", initializer=_one_core),
             ThreadPoolExecutor(readers, "read", initializer=_one_core),
+            ThreadPoolExecutor(1, "scan", initializer=_in_the_background),
             ThreadPoolExecutor(1, "write", initializer=_one_core),
             ThreadPoolExecutor(1, "seal", initializer=_soon),
             ThreadPoolExecutor(1, "merge", initializer=_in_the_background),
@@ -44,7 +50,7 @@ class Threads:
     def shutdown(self) -> None:
         """Finish what is under way."""
         rest = (self.sealing, self.merging, self.readers, self.writing, self.helpers)
-        for pool in (self.staging, self.looking, *rest):
+        for pool in (self.staging, self.looking, self.scanning, self.taking, *rest):
             pool.shutdown()
 
 

@@ -38,12 +38,14 @@ class AuditLog:
         chain: AuditChain,
         sealer: TokenSealer,
         readers: Executor,
+        scanning: Executor,
     ) -> None:
         self._stages = stages
         self._book = book
         self._chain = chain
         self._sealer = sealer
         self._readers = readers
+        self._scanning = scanning
 
     async def page(self, where: AuditFilter, size: int, token: str) -> AuditPage:
         """Return a page of the log."""
@@ -70,7 +72,8 @@ class AuditLog:
 
     async def verify(self) -> ChainReport:
         """Check the chain from its first entry on."""
-        return await self._read(self._verified)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scanning, self._verified)
 
     def _verified(self) -> ChainReport:
         report = ChainReport()

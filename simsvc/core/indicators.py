@@ -111,7 +111,7 @@ class Indicators:
         gone = [i for i in _news(told.withdrawn, known) if i.indicator_id in known]
         await desk.audit(who, "import", f"{len(taken)} indicators, {len(gone)} withdrawn")
         await desk.write(lambda: self._keep(taken, gone))
-        matches = await desk.permitted(desk.read(lambda: self._match(desk.stage, taken)))
+        matches = await desk.permitted(desk.scan(lambda: self._match(desk.stage, taken)))
         return TakenIn(taken, gone, matches)
 
     def _keep(self, taken: Sequence[Indicator], gone: Sequence[Indicator]) -> None:
@@ -132,7 +132,7 @@ class Indicators:
             raise NotFoundError("indicator")
         await desk.audit(who, "match", ",".join(ids) or "all indicators")
         chosen = [known[i] for i in ids] or list(known.values())
-        return await desk.permitted(desk.read(lambda: self._match(desk.stage, chosen)))
+        return await desk.permitted(desk.scan(lambda: self._match(desk.stage, chosen)))
 
     async def delete(self, who: Principal, indicator_id: str) -> None:
         """Forget one. NotFoundError if it is not there."""

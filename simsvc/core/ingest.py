@@ -71,13 +71,13 @@ class Ingest:
         dissector: Dissector,
         keyring: Keyring,
         clock: Clock,
-        readers: Executor,
+        taking: Executor,
         *,
         keep_raw_ids: bool,
     ) -> None:
         self._stages = stages
         self._past = past
-        self._readers = readers
+        self._taking = taking
         self._writer = writer
         self._admission = admission
         self._dissector = dissector
@@ -99,14 +99,15 @@ class Ingest:
         Raises OverloadedError where there is no room, unless they are `admitted` already, and
         UnavailableError if the record cannot be written: send them again, those taken are known.
         """
-        arrivals = await self._arrivals(prompts)
         if not admitted:
-            if all(a.prompt.request_id in self._recent for a in arrivals):
-                return [self._repeat(a, self._recent[a.prompt.request_id]) for a in arrivals]
-            self._admission.admit(len(arrivals))
-        permits = _Permits(len(arrivals))
+            answers = [self._recent.get(p.request_id) for p in prompts]
+            if all(answers):
+                known = zip(prompts, answers, strict=True)
+                return [self._repeat(p.digest(), answer) for p, answer in known if answer]
+            self._admission.admit(len(prompts))
+        permits = _Permits(len(prompts))
         try:
-            return await self._admitted(arrivals, permits)
+            return await self._admitted(await self._arrivals(prompts), permits)
         finally:
             self._admission.release(permits.held)
 
@@ -115,7 +116,7 @@ class Ingest:
         if len(prompts) <= _FEW:
             return self._taken_apart(prompts)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._taken_apart, prompts)
+        return await loop.run_in_executor(self._taking, self._taken_apart, prompts)
 
     def _taken_apart(self, prompts: Sequence[Prompt]) -> list[_Arrival]:
         payload_hash = partial(self._keyring.text_hash, "payload")
@@ -245,7 +246,7 @@ class Ingest:
 
     async def _result(self, arrival: _Arrival, source: _Source) -> Result:
         if isinstance(source, Answered):
-            return self._repeat(arrival, source)
+            return self._repeat(arrival.digest, source)
         if isinstance(source, RequestIdReusedError):
             return source
         try:
@@ -254,9 +255,9 @@ class Ingest:
         except SimsvcError as error:
             return error
 
-    def _repeat(self, arrival: _Arrival, answer: Answered) -> Result:
+    def _repeat(self, digest: bytes, answer: Answered) -> Result:
         self.counters.repeated_requests += 1
-        return answer.outcome if answer.digest == arrival.digest else RequestIdReusedError()
+        return answer.outcome if answer.digest == digest else RequestIdReusedError()
 
     def _remember(self, arrival: _Arrival, outcome: Outcome) -> None:
         self.counters.observed += 1

@@ -47,7 +47,7 @@ class Desk:
             core.stages, self.book, core.membership, core.writer, core.feed, KEYRING, core.clock
         )
         sealer = TokenSealer(b"s" * 32)
-        self.log = AuditLog(core.stages, self.book, UNKEYED, sealer, core.readers)
+        self.log = AuditLog(core.stages, self.book, UNKEYED, sealer, core.readers, core.readers)
         self.times = NOW
         core.clock.now = self._tick_clock  # type: ignore[method-assign]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -47,6 +48,21 @@ async def test_the_model_begins_on_a_few(core: Core) -> None:
     await core.ingest.observe([prompt("a", "one two")])
     await core.ingest.observe([prompt(f"many-{i}", f"text {i}") for i in range(9)])
     assert core.embedder.begun == ["one two"]
+
+
+async def test_what_there_is_no_room_for_is_refused_before_anything_is_done(core: Core) -> None:
+    """However busy the threads are that take prompts apart: nothing waits for them unpermitted."""
+    core.admission.admit(95)
+    busy = threading.Event()
+    for _ in range(2):
+        core.readers.submit(busy.wait)
+    many = [prompt(f"many-{i}", f"text {i}") for i in range(9)]
+    try:
+        with pytest.raises(OverloadedError):
+            await asyncio.wait_for(core.ingest.observe(many), 5)
+    finally:
+        busy.set()
+    core.admission.release(95)
 
 
 async def test_one_request_one_row(core: Core) -> None:

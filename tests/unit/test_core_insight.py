@@ -34,7 +34,14 @@ class World:
         core = self.core
         self.admission = Admission(PERMITS)
         self.desk = Desk(
-            core.stages, core.book, core.writer, KEYRING, core.clock, core.readers, self.admission
+            core.stages,
+            core.book,
+            core.writer,
+            KEYRING,
+            core.clock,
+            core.readers,
+            core.readers,
+            self.admission,
         )
         self.campaigns, self.accounts = CampaignInsight(self.desk), AccountInsight(self.desk)
 

@@ -34,7 +34,14 @@ class World:
     def __init__(self) -> None:
         self.core = core = Core()
         desk = Desk(
-            core.stages, core.book, core.writer, KEYRING, core.clock, core.readers, Admission(8)
+            core.stages,
+            core.book,
+            core.writer,
+            KEYRING,
+            core.clock,
+            core.readers,
+            core.readers,
+            Admission(8),
         )
         self.sharing = Sharing(desk, ShareRule({"pair": KEY}, "pair", 5))
         self.indicators = Indicators(desk, {"pair": KEY}, 1000)

@@ -45,6 +45,7 @@ class Desk:
         keyring: Keyring,
         clock: Clock,
         readers: Executor,
+        scanning: Executor,
         admission: Admission,
     ) -> None:
         self.keyring = keyring
@@ -55,6 +56,7 @@ class Desk:
         self._writer = writer
         self._clock = clock
         self._readers = readers
+        self._scanning = scanning
         self._admission = admission
 
     @property
@@ -72,6 +74,10 @@ class Desk:
     async def read(self, work: Callable[[], T]) -> T:
         """Run something on a reading thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def scan(self, work: Callable[[], T]) -> T:
+        """Run something that takes long, where it keeps no reader waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._scanning, work)
 
     async def write(self, work: Callable[[], T]) -> T:
         """Run something on the writing thread."""
