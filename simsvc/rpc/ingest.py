@@ -16,6 +16,9 @@ from simsvc.rpc.errors import status_of
 from simsvc.rpc.guard import Context
 from simsvc.v1 import ingest_pb2, ingest_pb2_grpc, types_pb2
 
+# Prompts of a stream that were read and whose acks were not: a caller may do that late or never.
+_UNSENT = 1024
+
 
 class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
     """See ingest.proto."""
@@ -54,10 +57,12 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
     ) -> AsyncIterator[ingest_pb2.StreamPromptsResponse]:
         """See ingest.proto."""
         acks: asyncio.Queue[ingest_pb2.ObserveResult | None] = asyncio.Queue()
-        reader = asyncio.create_task(self._read_stream(request_iterator, acks))
+        unsent = asyncio.Semaphore(_UNSENT)
+        reader = asyncio.create_task(self._read_stream(request_iterator, acks, unsent))
         try:
             while (ack := await acks.get()) is not None:
                 yield ingest_pb2.StreamPromptsResponse(result=ack)
+                unsent.release()
             await reader
         finally:
             reader.cancel()
@@ -66,12 +71,17 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         self,
         requests: AsyncIterator[ingest_pb2.StreamPromptsRequest],
         acks: asyncio.Queue[ingest_pb2.ObserveResult | None],
+        unsent: asyncio.Semaphore,
     ) -> None:
-        """Read on only with a permit in hand, so that HTTP/2 pushes back on the sender."""
+        """Read on only with a permit in hand, so that HTTP/2 pushes back on the sender.
+
+        A permit goes back when a prompt is written, and `unsent` when its ack is.
+        """
         index = 0
         try:
             async with asyncio.TaskGroup() as tasks:
                 async for request in requests:
+                    await unsent.acquire()
                     item = self._read(index, request.prompt)
                     index += 1
                     if isinstance(item, Prompt):
@@ -93,7 +103,7 @@ class IngestServicer(ingest_pb2_grpc.IngestServiceServicer):
         acks.put_nowait(_result(prompt.request_id, result))
 
     def _read(self, index: int, message: types_pb2.Prompt) -> Prompt | SimsvcError:
-        fault = current_call.get().faults.get(index)
+        fault = current_call.get().faults.pop(index, None)
         if fault is not None:
             return InvalidError([fault.under("prompt")])
         try:
