@@ -46,7 +46,9 @@ def import_command(
     ] = False,
     rejects: Annotated[
         Path | None,
-        typer.Option(help="Write the rows that were refused here: JSONL, number and field."),
+        typer.Option(
+            help="Write the rows that were refused here: JSONL, number and field, 10,000 a file."
+        ),
     ] = None,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds in which a server may take nothing.")
@@ -59,7 +61,8 @@ def import_command(
     the oldest file first.
 
     A row without a request_id gets one that is made of its content and its number. A run that was
-    interrupted goes on where it was. A server that is overloaded or restarts is waited for.
+    interrupted goes on where it was. A server that is overloaded or restarts is waited for. A last
+    line that is cut off is left for the next run, when whoever writes the log has gone on.
 
     Exit code 0: all rows are taken. 1: some were refused. 2: it could not run to the end.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,18 +30,23 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row with 16 bytes that stand for all in it that is sent."""
+    """A row with 16 bytes that stand for all in it that is sent.
+
+    `unfinished`: the last of a file that somebody still writes.
+    """
 
     number: int
     fingerprint: bytes
     prompt: ObservedPrompt | Reject
+    unfinished: bool = False
 
 
 def rows_of(path: Path, *, parquet: bool | None = None) -> Iterator[Row]:
     """Yield the rows of a file. Errors, and `parquet`, as in `read_rows`."""
     for number, values in read_rows(path, parquet=parquet):
         if isinstance(values, BadLine):
-            yield _rejected(number, values.field, values.reason)
+            bad = _rejected(number, values.field, values.reason)
+            yield replace(bad, unfinished=values.unfinished)
             continue
         try:
             raw = raw_prompt(values)

@@ -17,11 +17,15 @@ _SAVE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file: all of its rows, of which those up to `resumed` were so before."""
+    """What became of a file: all of its rows, of which those up to `resumed` were so before.
+
+    `unfinished`: a last row that was left for the next time, as its end was not written yet.
+    """
 
     path: Path
     progress: Progress
     resumed: int
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ def import_file(path: Path, job: Job, told: Callable[[Progress], None]) -> Impor
     written, and CannotSendError. Progress is kept in any case.
     """
     first = next(rows_of(path, parquet=job.parquet), None)
-    if first is None:
-        return Imported(path, Progress(), 0)
+    if first is None or first.unfinished:
+        return Imported(path, Progress(), 0, unfinished=first is not None)
     file = ProgressFile(job.state, job.address, first.fingerprint)
     if job.again:
         file.forget()
@@ -51,9 +55,13 @@ def import_file(path: Path, job: Job, told: Callable[[Progress], None]) -> Impor
     rows = rows_of(path, parquet=job.parquet)
     if progress.row and not _still_so(rows, progress, job.sender):
         progress, rows = Progress(), rows_of(path, parquet=job.parquet)
-    resumed, saved = progress.row, time.monotonic()
+    resumed, saved, unfinished = progress.row, time.monotonic(), False
     try:
-        for batch in batches(rows):
+        for read in batches(rows):
+            batch = [row for row in read if not row.unfinished]
+            unfinished = len(batch) < len(read)
+            if not batch:
+                break
             progress = _sent(batch, progress, job.sender)
             told(progress)
             if time.monotonic() - saved >= _SAVE_SECONDS:
@@ -61,7 +69,7 @@ def import_file(path: Path, job: Job, told: Callable[[Progress], None]) -> Impor
                 saved = time.monotonic()
     finally:
         file.save(progress)
-    return Imported(path, progress, resumed)
+    return Imported(path, progress, resumed, unfinished)
 
 
 def batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

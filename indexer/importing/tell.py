@@ -54,6 +54,7 @@ def report_of(imported: Sequence[Imported]) -> dict[str, Any]:
                 "resumed_after_row": i.resumed,
                 "taken": i.progress.taken,
                 "rejected": i.progress.rejected,
+                "unfinished": i.unfinished,
                 "rejects": [asdict(reject) for reject in i.progress.rejects],
             }
             for i in imported
@@ -75,7 +76,8 @@ def show(imported: Sequence[Imported], terminal: Console) -> None:
     """Print what became of each file, and the first rows that were refused."""
     for one in imported:
         before = f"; rows up to {one.resumed} were done before" if one.resumed else ""
-        said = _counts(str(one.path), one.progress) + before
+        later = "; the last row has no end yet, and is left for the next run"
+        said = _counts(str(one.path), one.progress) + before + (later if one.unfinished else "")
         terminal.print(said, highlight=False, markup=False, soft_wrap=True)
         for reject in one.progress.rejects[:_SHOWN]:
             said = f"  row {reject.row}: {reject.field or '(row)'}: {reject.reason}"

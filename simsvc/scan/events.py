@@ -22,6 +22,7 @@ from simsvc.domain.validation import Limits, RawPrompt, as_messages, violations
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ROLES = {role.name.lower(): int(role) for role in Role}
 _PARQUET_ROWS = 256
+_PACKED = (".gz", ".zst")
 _COLUMNS = (
     "request_id", "account_id", "account", "organization_id", "organization", "observed_at",
     "model", "attributes", "messages",
@@ -36,11 +37,13 @@ class BadLine:
     """A line (or row), counted from 1, that holds no event, and why. Never its text.
 
     `field` is the path of the field that is wrong, "" if there is none; `reason` names it too.
+    `unfinished`: it may be whole when whoever writes the file has gone on.
     """
 
     line: int
     reason: str
     field: str = ""
+    unfinished: bool = False
 
 
 class FieldError(ValueError):
@@ -77,7 +80,10 @@ def read_rows(
                 if line is None:
                     yield number, BadLine(number, f"is longer than {_LINE_BYTES} bytes")
                 elif line.strip():
-                    yield number, _parsed(number, line)
+                    row = _parsed(number, line)
+                    if isinstance(row, BadLine) and path.suffix not in _PACKED:
+                        row = replace(row, unfinished=not line.endswith(b"\n"))
+                    yield number, row
     except (zstandard.ZstdError, zlib.error, EOFError) as error:
         raise OSError(f"{path} cannot be unpacked: {error}") from error
 
@@ -112,7 +118,7 @@ def _parsed(number: int, line: bytes) -> Mapping[str, Any] | BadLine:
     return row if isinstance(row, dict) else BadLine(number, "is not a JSON object")
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadLine]]:
     # Only Parquet needs it.
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -121,9 +127,35 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         # An export's vectors, which no event has, would be most of the work.
         columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
         for batch in file.iter_batches(_PARQUET_ROWS, columns=columns):
-            for row in batch.to_pylist():
+            for row in _values(_in_microseconds(batch)):
                 number += 1
-                yield number, {k: v for k, v in row.items() if v is not None}
+                if row is None:
+                    yield number, BadLine(number, "holds a value that cannot be read")
+                else:
+                    yield number, {k: v for k, v in row.items() if v is not None}
+
+
+def _values(batch: Any) -> list[dict[str, Any] | None]:
+    """Return a batch's rows, None for each that holds text not in UTF-8 or a time out of range."""
+    try:
+        rows: list[dict[str, Any] | None] = batch.to_pylist()
+    except (ValueError, OverflowError):
+        if len(batch) == 1:
+            return [None]
+        half = len(batch) // 2
+        return _values(batch.slice(0, half)) + _values(batch.slice(half))
+    return rows
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """Round times in ns, which Python has no type for."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    for place, column in enumerate(batch.columns):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            rounded = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+            batch = batch.set_column(place, batch.schema.names[place], rounded)
+    return batch
 
 
 def _event(number: int, row: Mapping[str, Any], limits: Limits) -> Prompt | BadLine:

@@ -85,7 +85,13 @@ def test_a_row_put_right_and_a_log_that_grows(tmp_path: Path) -> None:
         report = jobs.run(*command, code=1)
         assert report["files"][0]["rejects"][0]["field"] == "account_id"
         write_lines(file, rows)
-        assert jobs.run(*command)["taken"] == 40
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-30])
+        begun = jobs.run(*command)
+        assert (begun["taken"], begun["files"][0]["unfinished"]) == (39, True)
+        file.write_bytes(whole)
+        ended = jobs.run(*command)
+        assert (ended["taken"], ended["files"][0]["resumed_after_row"]) == (40, 39)
     assert len(jobs.exported(tmp_path / "all.parquet")) == 40
 
 

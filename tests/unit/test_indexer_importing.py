@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer
 import zstandard
@@ -88,6 +90,39 @@ def test_archives_of_several_parts_are_read_to_the_end(tmp_path: Path) -> None:
         path.write_bytes(b"no archive")
         with pytest.raises(OSError, match=r"unpacked|gzipped"):
             list(rows_of(path))
+
+
+def test_a_last_line_that_is_cut_off_is_not_finished(tmp_path: Path) -> None:
+    line = json.dumps(GOOD).encode() + b"\n"
+    for content, unfinished in (
+        (line + line[:-20], [False, True]),
+        (line + line[:-20] + b"\n", [False, False]),
+        (line + line[:-1], [False, False]),
+    ):
+        path = tmp_path / "x.jsonl"
+        path.write_bytes(content)
+        assert [row.unfinished for row in rows_of(path)] == unfinished
+    packed = tmp_path / "x.jsonl.gz"
+    packed.write_bytes(gzip.compress(line + line[:-20]))
+    assert [row.unfinished for row in rows_of(packed)] == [False, False]
+
+
+def test_a_parquet_row_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    count = 10
+    ids = pa.array([b"\xff" if n == 6 else b"r%d" % n for n in range(count)]).view(pa.string())
+    # In ns, which Python has no type for.
+    times = pa.array(
+        [1_700_000_000_000_000_000 + n for n in range(count)], pa.timestamp("ns", "UTC")
+    )
+    messages = [[{"role": "user", "content": "hello"}]] * count
+    table = pa.table({
+        "request_id": ids, "account_id": ["a"] * count, "observed_at": times, "messages": messages,
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "x.parquet")
+    rows = list(rows_of(tmp_path / "x.parquet"))
+    assert [row.number for row in rows] == list(range(1, count + 1))
+    assert [n for n, row in enumerate(rows) if isinstance(row.prompt, Reject)] == [6]
+    assert prompt_of(rows[9]).observed_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
 def test_a_line_without_an_end_is_not_held_whole(
