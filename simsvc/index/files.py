@@ -7,9 +7,11 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
 from simsvc.index.ann import Ann
 from simsvc.index.block import Block
@@ -73,18 +75,20 @@ def checksums(folder: Path) -> dict[str, str]:
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file so that a crash leaves either the old or the new one, whole."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(data)
-    _sync(temporary)
+    _write_file(temporary, lambda file: file.write(data))
     temporary.replace(path)
     _sync(path.parent)
 
 
 def _write_inverted(folder: Path, file: InvertedFile) -> None:
-    faiss.write_index(file.index, str(folder / ANN))
-    _sync(folder / ANN)
+    _write_file(folder / ANN, lambda to: _write_index(file.index, to))
     if file.directions is not None:
-        np.save(folder / DIRECTIONS, file.directions)
-        _sync(folder / DIRECTIONS)
+        _save(folder / DIRECTIONS, file.directions)
+
+
+def _write_index(index: Any, file: _Plain) -> None:
+    # An error of `write` comes out as it is.
+    faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
 
 
 def _read_inverted(folder: Path) -> InvertedFile:
@@ -94,10 +98,31 @@ def _read_inverted(folder: Path) -> InvertedFile:
 
 
 def _write_block(folder: Path, rows: Rows, vectors: Vectors | Half) -> None:
-    np.save(folder / ROWS, rows)
-    np.save(folder / VECTORS, vectors.astype(np.float16, copy=False))
-    _sync(folder / ROWS)
-    _sync(folder / VECTORS)
+    _save(folder / ROWS, rows)
+    _save(folder / VECTORS, vectors.astype(np.float16, copy=False))
+
+
+def _save(path: Path, array: npt.NDArray[Any]) -> None:
+    _write_file(path, lambda file: np.save(file, array))
+
+
+class _Plain:
+    """A file that has nothing but `write`.
+
+    To a real one, and to a path, NumPy and FAISS write with a buffer of their own, and where its
+    last bytes do not fit they say nothing of it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
+def _write_file(path: Path, fill: Callable[[_Plain], object]) -> None:
+    """Write a file durably; OSError if not all of it is there."""
+    with path.open("wb") as file:
+        fill(_Plain(file))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:

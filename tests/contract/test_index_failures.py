@@ -1,0 +1,76 @@
+"""A disk that is full: nothing is left behind, and nothing that is cut short is taken for whole."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pytest
+
+from simsvc.index import files
+from simsvc.index.ann import Ann
+from simsvc.index.files import ANN, DIRECTIONS, ROWS, VECTORS, write_sealed
+from simsvc.index.inverted import fill
+from simsvc.ports.index import Rows, Vectors
+from tests.contract.indexes import (
+    NEVER,
+    rows_of,
+    vectors_of,
+)
+
+SEQS = range(1, 401)
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as if the disk were full then."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(scope="module")
+def segment() -> tuple[Rows, Vectors, Ann]:
+    """Rows with an inverted file of a few kilobytes, of some directions."""
+    rows, vectors = rows_of(SEQS), vectors_of(SEQS)
+    directions = np.eye(vectors.shape[1], 8, dtype=np.float32)
+    lists = fill(vectors, directions, product=True)
+    return rows, vectors, Ann(lists, (lists.lists,) * 6)
+
+
+@pytest.mark.parametrize("name", [ROWS, VECTORS, ANN, DIRECTIONS])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_file_whose_end_does_not_fit(
+    tmp_path: Path,
+    segment: tuple[Rows, Vectors, Ann],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    share: float,
+) -> None:
+    whole = write_sealed(tmp_path / "whole", 1, *segment).folder
+    size = (whole / name).stat().st_size
+
+    def full(path: Path, fill: Callable[[Any], object]) -> None:
+        with room_for(int((size - 1) * share) if path.name == name else size + NEVER):
+            write(path, fill)
+
+    write = files._write_file
+    monkeypatch.setattr(files, "_write_file", full)
+    with pytest.raises(OSError, match="File too large"):
+        write_sealed(tmp_path / "cut", 1, *segment)
+
+
+def test_an_inverted_file_is_written_as_faiss_does(
+    tmp_path: Path, segment: tuple[Rows, Vectors, Ann]
+) -> None:
+    folder = write_sealed(tmp_path / "whole", 1, *segment).folder
+    faiss.write_index(segment[2].file.index, str(tmp_path / "ann"))
+    assert (folder / ANN).read_bytes() == (tmp_path / "ann").read_bytes()
