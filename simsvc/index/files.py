@@ -127,13 +127,22 @@ def _write_file(path: Path, fill: Callable[[_Plain], object]) -> None:
 
 def _write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     temporary = folder.with_name(folder.name + ".tmp")
-    for leftover in (temporary, folder):
-        shutil.rmtree(leftover, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    fill(temporary)
-    _sync(temporary)
-    temporary.rename(folder)
-    _sync(folder.parent)
+    _remove(temporary, folder)
+    try:
+        temporary.mkdir(parents=True)
+        fill(temporary)
+        _sync(temporary)
+        temporary.rename(folder)
+        _sync(folder.parent)
+    except BaseException:
+        # No manifest would ever name it, and where the disk is full it keeps it full.
+        _remove(temporary, folder)
+        raise
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

@@ -19,7 +19,11 @@ from simsvc.index.inverted import fill
 from simsvc.ports.index import Rows, Vectors
 from tests.contract.indexes import (
     NEVER,
+    NO_FILTER,
+    RULES,
+    fill_index,
     rows_of,
+    segmented,
     vectors_of,
 )
 
@@ -35,6 +39,10 @@ def room_for(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def folders(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +82,23 @@ def test_an_inverted_file_is_written_as_faiss_does(
     folder = write_sealed(tmp_path / "whole", 1, *segment).folder
     faiss.write_index(segment[2].file.index, str(tmp_path / "ann"))
     assert (folder / ANN).read_bytes() == (tmp_path / "ann").read_bytes()
+
+
+def test_a_merge_that_fails_leaves_no_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = segmented(tmp_path, RULES["merged"])
+    # Sixteen rows fit, three times as many do not.
+    with room_for(1500):
+        fill_index(index, SEQS)
+    assert "sealing_failed" in capsys.readouterr().out
+    assert len(folders(tmp_path)) == len(SEQS) // 16
+    assert all(name.startswith("sealed-") for name in folders(tmp_path))
+    found = index.over(vectors_of([1])[0], -1.0, NO_FILTER)
+    assert sorted(found["seq"].tolist()) == list(SEQS)
+
+
+def test_a_folder_that_fails_takes_its_temporary_one_along(tmp_path: Path) -> None:
+    with room_for(100), pytest.raises(OSError, match="large"):
+        write_sealed(tmp_path / "sealed", 1, rows_of(SEQS), vectors_of(SEQS), None)
+    assert folders(tmp_path) == []
