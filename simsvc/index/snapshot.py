@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import threading
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,10 @@ def read_manifest(folder: Path, generation_id: str) -> Manifest | None:
         raise CorruptSnapshotError(f"{type(error).__name__}: {error}") from error
 
 
+def _hot_name(hot: HotSegment, block: Block) -> str:
+    return f"hot-{hot.ordinal:08d}-{len(block):08d}"
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotView:
     """The index at one moment: sealed segments, and hot ones with the block they had."""
@@ -135,15 +140,12 @@ class SnapshotStore:
         with self._writing:
             if view.checkpoint < self.checkpoint:
                 return self.checkpoint  # A newer one was written meanwhile.
-            entries = [self._write(segment) for segment in view.segments]
-            manifest = {
-                "version": _VERSION,
-                "generation": self._generation_id,
-                "checkpoint": view.checkpoint,
-                "segments": [asdict(entry) for entry in entries],
-            }
-            manifest["sha256"] = _sha256_of(manifest)
-            replace_file(self.folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+            new = {_hot_name(*s) for s in view.segments if not isinstance(s, SealedSegment)}
+            new -= self._entries.keys()
+            entries = self._write_all(view, new)
+            # A manifest that fails late may be there all the same: they stay until the next one.
+            self._dropped |= new
+            self._write_manifest(view.checkpoint, entries)
             self._dropped |= set(self._entries)
             self._dropped -= {entry.folder for entry in entries}
             self._entries = {entry.folder: entry for entry in entries}
@@ -164,12 +166,31 @@ class SnapshotStore:
                 shutil.rmtree(self.folder / name)
             self._dropped.discard(name)
 
+    def _write_all(self, view: SnapshotView, new: Collection[str]) -> list[Entry]:
+        """Write the segments of a view; if one fails, none of the `new` folders is left."""
+        try:
+            return [self._write(segment) for segment in view.segments]
+        except BaseException:
+            for name in new:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            raise
+
+    def _write_manifest(self, checkpoint: int, entries: Sequence[Entry]) -> None:
+        manifest = {
+            "version": _VERSION,
+            "generation": self._generation_id,
+            "checkpoint": checkpoint,
+            "segments": [asdict(entry) for entry in entries],
+        }
+        manifest["sha256"] = _sha256_of(manifest)
+        replace_file(self.folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+
     def _write(self, segment: SealedSegment | tuple[HotSegment, Block]) -> Entry:
         if isinstance(segment, SealedSegment):
             visits = segment.ann.visits if segment.ann else ()
             return self._entry(segment, segment.folder.name, visits)
         hot, block = segment
-        name = f"hot-{hot.ordinal:08d}-{len(block):08d}"
+        name = _hot_name(hot, block)
         if name not in self._entries:
             write_hot(self.folder / name, block)
         return self._entry(hot, name, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,13 @@ import faiss
 import numpy as np
 import pytest
 
-from simsvc.index import files
+from simsvc.index import files, snapshot
 from simsvc.index.ann import Ann
+from simsvc.index.block import Block
 from simsvc.index.files import ANN, DIRECTIONS, ROWS, VECTORS, write_sealed
 from simsvc.index.inverted import fill
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.snapshot import MANIFEST
 from simsvc.ports.index import Rows, Vectors
 from tests.contract.indexes import (
     NEVER,
@@ -102,3 +106,62 @@ def test_a_folder_that_fails_takes_its_temporary_one_along(tmp_path: Path) -> No
     with room_for(100), pytest.raises(OSError, match="large"):
         write_sealed(tmp_path / "sealed", 1, rows_of(SEQS), vectors_of(SEQS), None)
     assert folders(tmp_path) == []
+
+
+def with_snapshot(folder: Path) -> tuple[SegmentedIndex, list[str]]:
+    """Return an index with a snapshot of ten rows, nearly all of whose buckets have grown since."""
+    index = segmented(folder, RULES["hot"])
+    fill_index(index, range(1, 11))
+    index.capture()()
+    before = folders(folder)
+    fill_index(index, range(11, 200))
+    return index, before
+
+
+def assert_whole(folder: Path, last: int) -> None:
+    """Check that a snapshot holds all up to a seq, and that there is nothing else in the folder."""
+    listed = {entry["folder"] for entry in json.loads((folder / MANIFEST).read_text())["segments"]}
+    assert set(folders(folder)) == listed
+    again = segmented(folder, RULES["hot"])
+    assert (again.restore(), again.stats().prompts) == ("", last)
+
+
+def test_a_snapshot_that_fails_leaves_nothing_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, before = with_snapshot(tmp_path)
+    written: list[Path] = []
+
+    def full(folder: Path, block: Block) -> None:
+        with room_for(100 if len(written) == 3 else NEVER):
+            files.write_hot(folder, block)
+        written.append(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "write_hot", full)
+        with pytest.raises(OSError, match="File too large"):
+            index.capture()()
+    assert len(written) == 3
+    assert folders(tmp_path) == before
+    assert_whole(tmp_path, 10)
+    assert index.capture()() == 199
+    assert_whole(tmp_path, 199)
+
+
+def test_a_manifest_that_fails_leaves_what_the_next_snapshot_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, before = with_snapshot(tmp_path)
+
+    def full(path: Path, data: bytes) -> None:
+        with room_for(100):
+            files.replace_file(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "replace_file", full)
+        with pytest.raises(OSError, match="File too large"):
+            index.capture()()
+    assert set(before) < set(folders(tmp_path))
+    fill_index(index, range(200, 205))
+    assert index.capture()() == 204
+    assert_whole(tmp_path, 204)
