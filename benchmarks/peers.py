@@ -12,7 +12,8 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmarks.vectors import Vectors
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.settings import Settings

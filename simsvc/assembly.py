@@ -20,7 +20,8 @@ from simsvc.embed.cache import EmbeddingCache
 from simsvc.embed.choice import EngineRule, make
 from simsvc.embed.engine import Engine
 from simsvc.embed.weights import model_source
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.ports.embedder import Embedder, ModelInfo
 from simsvc.ports.generation import generation_id

@@ -6,63 +6,28 @@ some of it is written again without, in the background, and its files go with th
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
+from concurrent.futures import Executor
 
 import numpy as np
-import structlog
 
 from simsvc.domain.grouping import HIT_DTYPE, Hits
-from simsvc.index.ann import train
-from simsvc.index.files import write_sealed
+from simsvc.index.background import Background
 from simsvc.index.hot import HotSegment
-from simsvc.index.inverted import Check, Half, carry_on
-from simsvc.index.memory import give_back
-from simsvc.index.merging import due, together
 from simsvc.index.nearest import nearest_in
 from simsvc.index.sealed import SealedSegment
-from simsvc.index.segments import Segment, Segments
+from simsvc.index.segments import SegmentRule, Segments
 from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
 
 # Traffic may come from many buckets in turn: a replay, or clocks that differ.
 _MAX_OPEN = 64
-_log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentRule:
-    """`bucket`: µs of traffic time that retention drops at once. `size`: rows of a sealed segment.
-
-    `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
-    `fanout` and `largest`: see `merging.due`. `hot`:
-    rows that are searched exactly at the most; the buckets written to longest ago are sealed.
-    `threads` share a batch, one of them the caller's.
-    """
-
-    bucket: int
-    size: int
-    ann_from: int
-    recall: float
-    fanout: int = 0
-    largest: int = 1_048_576
-    hot: int = sys.maxsize
-    threads: int = 1
-
-
-class _GivenUpError(Exception):
-    """A merge is not worth waiting for any more."""
 
 
 class SegmentedIndex:
     """See `VectorIndex`. Adds come from one thread; searches, sealing and merging run beside them.
 
     A search works on the tuple of segments that it found; what runs beside it replaces the tuple.
-    A merge may take minutes, in which new segments are sealed by another thread than the
-    `merger`'s: until then they are searched row by row.
     """
 
     def __init__(
@@ -78,15 +43,11 @@ class SegmentedIndex:
         self._dimension = dimension
         self._rule = rule
         self._store = store
-        self._sealer = sealer
-        self._merger = merger or sealer
         self._segments = Segments(rule.bucket)
+        self._background = Background(rule, self._segments, store, sealer, merger or sealer)
         self._last_seq = 0
         self._next_ordinal = 1
         self._open: dict[int, HotSegment] = {}
-        self._sealing: list[Future[None]] = []
-        self._merging: list[Future[None]] = []
-        self._ending = threading.Event()
 
     @property
     def dimension(self) -> int:
@@ -183,17 +144,14 @@ class SegmentedIndex:
 
         What they would have merged is there, and the first sealing after a start tries again.
         """
-        self._ending.set()
+        self._background.give_up_merges()
 
     def finish_sealing(self) -> None:
         """Wait for sealings under way, and for merges unless they are given up.
 
         Raises what went wrong in one.
         """
-        while self._sealing:
-            self._sealing.pop().result()
-        while self._merging and not self._ending.is_set():
-            self._merging.pop().result()
+        self._background.finish()
 
     def _add_to(self, bucket: int, rows: Rows, vectors: Vectors) -> None:
         while len(rows):
@@ -224,70 +182,9 @@ class SegmentedIndex:
         """Take a segment out of the way of adds and seal it in the background."""
         if self._open.get(hot.bucket) is hot:
             del self._open[hot.bucket]
-        sealed = self._sealer.submit(self._seal_now, hot)
-        self._sealing = [*_open_ends(self._sealing), sealed]
-        self._merge_later(sealed)
+        self._background.seal(hot)
 
     def _tidy(self) -> None:
         """Write what holds rows that retention has passed again without them, in the background."""
         if self._segments.holds_expired:
-            self._merge_later()
-
-    def _merge_later(self, *after: Future[None]) -> None:
-        merged = self._merger.submit(self._merge, *after)
-        self._merging = [*_open_ends(self._merging), merged]
-
-    def _seal_now(self, hot: HotSegment) -> None:
-        block = hot.block
-        self._write([hot], f"sealed-{hot.ordinal:08d}", block.rows, block.vectors)
-
-    def _merge(self, *after: Future[None]) -> None:
-        wait(after)
-        try:
-            self._merge_all()
-        except _GivenUpError:
-            _log.info("merge_given_up")
-
-    def _merge_all(self) -> None:
-        rule = self._rule
-        while group := due(self._segments.all, rule.size, rule.fanout, rule.largest):
-            self._check_merge()
-            left = sum(segment.remaining for segment in group)
-            name = f"merged-{group[0].ordinal:08d}-{group[-1].ordinal:08d}-{left:08d}"
-            if not self._write(group, name, *together(group), self._check_merge):
-                break
-            for segment in group:
-                self._store.drop(segment.folder)
-        give_back()
-
-    def _check_merge(self) -> None:
-        if self._ending.is_set():
-            raise _GivenUpError
-
-    def _write(
-        self,
-        old: Sequence[Segment],
-        name: str,
-        rows: Rows,
-        vectors: Vectors | Half,
-        check: Check = carry_on,
-    ) -> bool:
-        """Make one sealed segment of what some segments hold; False if they stay as they are."""
-        large = len(rows) >= self._rule.ann_from
-        ann = train(vectors, self._rule.recall, check) if large else None
-        folder = self._store.folder / name
-        try:
-            sealed = write_sealed(folder, old[0].ordinal, rows, vectors, ann)
-        except OSError as error:
-            # They stay, found by every search; the next start tries again.
-            _log.error("sealing_failed", segment=old[0].ordinal, reason=str(error))
-            return False
-        if not self._segments.replace(old, sealed):
-            self._store.drop(folder)
-            return False
-        return True
-
-
-def _open_ends(futures: Sequence[Future[None]]) -> list[Future[None]]:
-    """Return those that are under way, or failed."""
-    return [f for f in futures if not f.done() or f.exception()]
+            self._background.merge()

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from simsvc.index.hot import HotSegment
 from simsvc.index.sealed import SealedSegment
 from simsvc.ports.index import IndexFilter
 
 Segment = HotSegment | SealedSegment
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRule:
+    """`bucket`: µs of traffic time that retention drops at once. `size`: rows of a sealed segment.
+
+    `ann_from`: rows from which a sealed segment gets an inverted file. `recall`: its recall@10.
+    `fanout` and `largest`: see `merging.due`. `hot`:
+    rows that are searched exactly at the most; the buckets written to longest ago are sealed.
+    `threads` share a batch, one of them the caller's.
+    """
+
+    bucket: int
+    size: int
+    ann_from: int
+    recall: float
+    fanout: int = 0
+    largest: int = 1_048_576
+    hot: int = sys.maxsize
+    threads: int = 1
 
 
 class Segments:

@@ -13,7 +13,8 @@ import faiss
 import numpy as np
 
 from simsvc.index.flat import FlatIndex
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Rows, VectorIndex, Vectors
 

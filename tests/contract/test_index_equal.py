@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simsvc.index.flat import FlatIndex
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Neighbours, Rows, VectorIndex, Vectors
 from tests.contract.indexes import NEVER, segmented
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.index import segmented as segmented_index
+from simsvc.index import background
 from simsvc.index.ann import Ann, train
 from simsvc.index.files import ANN
 from simsvc.index.inverted import Check, Half, carry_on
 from simsvc.index.merging import due, together
 from simsvc.index.sealed import SealedSegment
-from simsvc.index.segmented import SegmentRule
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import ROW_DTYPE, Vectors
 from tests.contract.indexes import (
     BUCKET,
@@ -123,7 +123,7 @@ def test_at_the_end_merges_are_given_up(tmp_path: Path, monkeypatch: pytest.Monk
             index.give_up_merges()
         return train(vectors, recall, check)
 
-    monkeypatch.setattr(segmented_index, "train", ended)
+    monkeypatch.setattr(background, "train", ended)
     fill_index(index, SEQS)
     assert not list(tmp_path.glob("merged-*"))
     assert index.stats().segments == len(list(tmp_path.glob("sealed-*"))) == len(SEQS) // 16
@@ -150,7 +150,7 @@ def test_two_indexes_whose_merges_share_a_thread_end_at_once(
             time.sleep(0.001)
         return train(vectors, recall, check)
 
-    monkeypatch.setattr(segmented_index, "train", endless)
+    monkeypatch.setattr(background, "train", endless)
     with ThreadPoolExecutor(1) as sealer, ThreadPoolExecutor(1) as merger:
         both = [segmented(tmp_path / n, rule, sealer, merger=merger) for n in ("one", "two")]
         for index in both:

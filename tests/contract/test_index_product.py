@@ -17,7 +17,7 @@ from simsvc.index.block import Block, highest
 from simsvc.index.files import read_sealed, write_sealed
 from simsvc.index.parallel import all_of
 from simsvc.index.sealed import SealedSegment
-from simsvc.index.segmented import SegmentRule
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import ROW_DTYPE, IndexFilter, Rows, Vectors
 from tests.contract.indexes import NO_FILTER, segmented
 

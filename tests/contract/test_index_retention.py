@@ -10,9 +10,10 @@ import faiss
 import numpy as np
 import pytest
 
-from simsvc.index import segmented as segmented_module
+from simsvc.index import background
 from simsvc.index.files import VECTORS, write_sealed
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import ROW_DTYPE, IndexFilter
 from tests.contract.indexes import (
     BUCKET,
@@ -130,7 +131,7 @@ def test_retention_that_comes_while_segments_are_merged(
                 index.capture()()
         return write_sealed(folder, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(segmented_module, "write_sealed", write)
+    monkeypatch.setattr(background, "write_sealed", write)
     rows = rows_of(range(1, 49))
     rows["observed_at"] = np.where(rows["seq"] <= 16, 0, BUCKET)
     index.add(rows, vectors_of(rows["seq"]))

@@ -11,7 +11,8 @@ import pytest
 
 from simsvc.index.ann import train
 from simsvc.index.files import ANN, VECTORS
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import IndexFilter, Vectors
 from tests.contract.indexes import (
     BUCKET,

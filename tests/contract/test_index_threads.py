@@ -14,7 +14,8 @@ import pytest
 from simsvc.domain.grouping import Hits
 from simsvc.index.flat import FlatIndex
 from simsvc.index.hot import HotSegment
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import IndexFilter, Rows, VectorIndex, Vectors
 from tests.contract.indexes import BUCKET, DIM, rows_of, segmented, vectors_of
 

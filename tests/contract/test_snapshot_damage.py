@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from tests.contract.indexes import BUCKET, fill_index, segmented, vectors_of
 
 RULE = SegmentRule(BUCKET, 48, 48, 1.0)

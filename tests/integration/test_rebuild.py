@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from indexer.cli import app
 from indexer.rebuild import rebuild
 from simsvc.assembly import make_engine, make_index
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.embedder import Embedding, ModelInfo
 from simsvc.ports.record import Record
 from simsvc.record.open import open_record

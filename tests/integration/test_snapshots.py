@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.index.segmented import SegmentedIndex, SegmentRule
+from simsvc.index.segmented import SegmentedIndex
+from simsvc.index.segments import SegmentRule
 from simsvc.ports.index import IndexFilter
 from tests.contract.indexes import (
     BUCKET,
