@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
+from functools import partial
 
 import structlog
 
@@ -14,6 +16,7 @@ from simsvc.index.hot import HotSegment
 from simsvc.index.inverted import Check, Half, carry_on
 from simsvc.index.memory import give_back
 from simsvc.index.merging import due, together
+from simsvc.index.sealed import SealedSegment
 from simsvc.index.segments import Segment, SegmentRule, Segments
 from simsvc.index.snapshot import SnapshotStore
 from simsvc.ports.index import Rows, Vectors
@@ -29,7 +32,8 @@ class Background:
     """Seals and merges segments; each is replaced when its files are written.
 
     A merge may take minutes, in which new segments are sealed by another thread than the
-    `merger`'s: until then they are searched row by row.
+    `merger`'s: until then they are searched row by row. Where that fails for want of space or
+    memory, segments stay as they are, found by every search, and the next sealing tries again.
     """
 
     def __init__(
@@ -47,17 +51,21 @@ class Background:
         self._merger = merger
         self._sealing: list[Future[None]] = []
         self._merging: list[Future[None]] = []
+        # Ordinals of hot segments whose sealing failed. The sealer's thread only.
+        self._failed: list[int] = []
         self._ending = threading.Event()
 
     def seal(self, hot: HotSegment) -> None:
         """Seal a segment that nothing is added to any more, then merge what is due."""
         sealed = self._sealer.submit(self._seal, hot)
+        sealed.add_done_callback(_tell)
         self._sealing = [*_open_ends(self._sealing), sealed]
         self.merge(sealed)
 
     def merge(self, *after: Future[None]) -> None:
         """Merge what is due, and write what holds rows that are gone without them."""
         merged = self._merger.submit(self._merge, *after)
+        merged.add_done_callback(_tell)
         self._merging = [*_open_ends(self._merging), merged]
 
     def give_up_merges(self) -> None:
@@ -71,9 +79,21 @@ class Background:
         while self._merging and not self._ending.is_set():
             self._merging.pop().result()
 
-    def _seal(self, hot: HotSegment) -> None:
+    def _seal(self, new: HotSegment) -> None:
+        """Seal a segment, then those that could not be, until one fails again."""
+        hot = {s.ordinal: s for s in self._segments.all if isinstance(s, HotSegment)}
+        waiting = deque([new, *(hot[ordinal] for ordinal in self._failed if ordinal in hot)])
+        while waiting:
+            if not self._seal_one(waiting[0]):
+                # The next sealing begins with another one.
+                waiting.rotate(-1)
+                break
+            waiting.popleft()
+        self._failed = [segment.ordinal for segment in waiting]
+
+    def _seal_one(self, hot: HotSegment) -> bool:
         block = hot.block
-        self._write([hot], f"sealed-{hot.ordinal:08d}", block.rows, block.vectors)
+        return self._write([hot], f"sealed-{hot.ordinal:08d}", lambda: (block.rows, block.vectors))
 
     def _merge(self, *after: Future[None]) -> None:
         wait(after)
@@ -88,7 +108,7 @@ class Background:
             self._check_merge()
             left = sum(segment.remaining for segment in group)
             name = f"merged-{group[0].ordinal:08d}-{group[-1].ordinal:08d}-{left:08d}"
-            if not self._write(group, name, *together(group), self._check_merge):
+            if not self._write(group, name, partial(together, group), self._check_merge):
                 break
             for segment in group:
                 self._store.drop(segment.folder)
@@ -102,24 +122,34 @@ class Background:
         self,
         old: Sequence[Segment],
         name: str,
-        rows: Rows,
-        vectors: Vectors | Half,
+        read: Callable[[], tuple[Rows, Vectors | Half]],
         check: Check = carry_on,
     ) -> bool:
         """Make one sealed segment of what some segments hold; False if they stay as they are."""
-        large = len(rows) >= self._rule.ann_from
-        ann = train(vectors, self._rule.recall, check) if large else None
-        folder = self._store.folder / name
+        ordinal = old[0].ordinal
         try:
-            sealed = write_sealed(folder, old[0].ordinal, rows, vectors, ann)
-        except OSError as error:
-            # They stay, found by every search; the next start tries again.
-            _log.error("sealing_failed", segment=old[0].ordinal, reason=str(error))
+            sealed = self._made(name, ordinal, *read(), check)
+        except (OSError, MemoryError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            _log.error("sealing_failed", segment=ordinal, reason=reason)
             return False
         if not self._segments.replace(old, sealed):
-            self._store.drop(folder)
+            self._store.drop(sealed.folder)
             return False
         return True
+
+    def _made(
+        self, name: str, ordinal: int, rows: Rows, vectors: Vectors | Half, check: Check
+    ) -> SealedSegment:
+        large = len(rows) >= self._rule.ann_from
+        ann = train(vectors, self._rule.recall, check) if large else None
+        return write_sealed(self._store.folder / name, ordinal, rows, vectors, ann)
+
+
+def _tell(done: Future[None]) -> None:
+    """Log what is not raised before the end, or never."""
+    if error := done.exception():
+        _log.error("background_failed", reason=f"{type(error).__name__}: {error}")
 
 
 def _open_ends(futures: Sequence[Future[None]]) -> list[Future[None]]:
