@@ -118,6 +118,9 @@ async def _last_words(parts: Parts, writing: asyncio.Task[None]) -> None:
     parts.writer.close()
     await writing
     await parts.writer.call(parts.lifecycle.tick)
-    # A segment that is sealed after the snapshot would be in no manifest.
-    await asyncio.to_thread(parts.finish_sealing)
-    await parts.lifecycle.snapshot()
+    try:
+        # A segment that is sealed after the snapshot would be in no manifest.
+        await asyncio.to_thread(parts.finish_sealing)
+    finally:
+        # What could not be sealed is in it as it is.
+        await parts.lifecycle.snapshot()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -144,3 +145,22 @@ async def test_not_serving_before_recovery_and_an_error_ends_it() -> None:
     assert stack.closed
     assert stack.lifecycle.snapshots == 1
     assert stack.generations.calls == ["resume", "stop"]
+
+
+async def test_a_sealing_that_failed_does_not_keep_the_last_snapshot_away() -> None:
+    stack = Stack()
+
+    def failed() -> None:
+        raise RuntimeError("a segment could not be sealed")
+
+    parts = replace(stack.parts, finish_sealing=failed)
+    stack.lifecycle.may_recover.set()
+    serving = asyncio.create_task(serve_until_signalled(parts, "here", drain=1.0))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.port}") as channel:
+        await channel.channel_ready()
+        await until_serving(channel)
+        stack.model_failed.set()
+        with pytest.raises(RuntimeError, match="could not be sealed"):
+            await serving
+    assert stack.lifecycle.snapshots == 1
+    assert stack.closed
