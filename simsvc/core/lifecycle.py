@@ -70,7 +70,7 @@ def restore(
 
     Returns how many prompts the newest snapshot did not hold.
     """
-    damage = stage.snapshots.restore()
+    damage = stage.snapshots.restore(stage.record.highest_seq())
     if damage:
         _log.warning("snapshot_discarded", generation=stage.generation, reason=damage)
     checkpoint, replayed = stage.index.stats().last_seq, 0

@@ -6,6 +6,7 @@ some of it is written again without, in the background, and its files go with th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
@@ -59,10 +60,10 @@ class SegmentedIndex:
         """See `Snapshots.checkpoint`."""
         return self._store.checkpoint
 
-    def restore(self) -> str:
+    def restore(self, highest: int = sys.maxsize) -> str:
         """See `Snapshots.restore`."""
         try:
-            snapshot = self._store.load(self._dimension)
+            snapshot = self._store.load(self._dimension, highest)
         except CorruptSnapshotError as error:
             self._store.discard()
             return str(error)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import sys
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -112,15 +113,20 @@ class SnapshotStore:
         self._dropped: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def load(self, dimension: int) -> Loaded:
+    def load(self, dimension: int, highest: int = sys.maxsize) -> Loaded:
         """Read the newest snapshot; empty if there is none.
 
-        CorruptSnapshotError if it is damaged: `discard` it, and the record rebuilds everything.
+        CorruptSnapshotError if it is damaged, or goes beyond the seq `highest`: `discard` it, and
+        the record rebuilds everything.
         """
         manifest = read_manifest(self.folder, self._generation_id)
         if manifest is None:
             self._remove_unlisted()
             return Loaded(0, ())
+        if manifest.checkpoint > highest:
+            # The record is older, or another one: it gives the seqs above to other prompts.
+            goes = f"the snapshot goes to seq {manifest.checkpoint}"
+            raise CorruptSnapshotError(f"{goes}, and the record never went beyond {highest}")
         try:
             segments = tuple(self._read(entry, dimension) for entry in manifest.entries)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:

@@ -183,6 +183,10 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
         """Return the highest seq in the record, 0 if it is empty."""
         ...
 
+    def highest_seq(self) -> int:
+        """Return a seq that no prompt was ever above, purged ones included; 0 in a new record."""
+        ...
+
     def find_account(self, hashes: Sequence[bytes]) -> int | None:
         """Return the reference of the account with one of these hashes."""
         ...

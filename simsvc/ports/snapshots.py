@@ -14,11 +14,12 @@ class Snapshots(Protocol):
         """Return the seq up to which the newest snapshot holds everything."""
         ...
 
-    def restore(self) -> str:
+    def restore(self, highest: int) -> str:
         """Load the newest snapshot, if there is one. Before anything is added.
 
-        Returns what was wrong with it, "" for nothing. A damaged one is removed, and the index
-        stays empty: the record rebuilds it.
+        Returns what was wrong with it, "" for nothing. A damaged one is removed, and one that goes
+        beyond `highest`, a seq that no prompt was ever above; the index stays empty then: the
+        record rebuilds it.
         """
         ...
 

@@ -54,7 +54,7 @@ class PromptStore(Store):
 
     def __init__(self, engine: Engine, generation_id: str, codec: TextCodec) -> None:
         super().__init__(engine, generation_id, codec)
-        self._seqs = _Seqs(self._highest_ever() + 1)
+        self._seqs = _Seqs(self.highest_seq() + 1)
 
     def allot(self, count: int) -> int:
         """See `Record.allot`."""
@@ -152,6 +152,13 @@ class PromptStore(Store):
         with reading(self._engine) as connection:
             return connection.execute(select(func.max(tables.prompts.c.seq))).scalar() or 0
 
+    def highest_seq(self) -> int:
+        """See `Record.highest_seq`."""
+        query = select(tables.counters.c.value).where(tables.counters.c.name == _SEQ)
+        with reading(self._engine) as connection:
+            noted = connection.execute(query).scalar_one_or_none() or 0
+        return max(noted, self.last_seq())
+
     def account_facts(self, account: int) -> AccountFacts | None:
         """See `Record.account_facts`."""
         p = tables.prompts.c
@@ -189,12 +196,6 @@ class PromptStore(Store):
         p, v = tables.prompts.c, tables.vectors.c
         on = and_(v.seq == p.seq, v.generation_id == self._generation_id)
         return query.select_from(tables.prompts.join(tables.vectors, on))
-
-    def _highest_ever(self) -> int:
-        query = select(tables.counters.c.value).where(tables.counters.c.name == _SEQ)
-        with reading(self._engine) as connection:
-            noted = connection.execute(query).scalar_one_or_none() or 0
-        return max(noted, self.last_seq())
 
     def _note_highest(self, connection: Connection) -> None:
         """Keep the highest seq beyond the deletion of its prompt."""

@@ -71,7 +71,7 @@ class SqlRecord(
         """
         backend_of(self._engine).claim(self._engine)
         # Another server may have written until it let go.
-        self._seqs.next = self._highest_ever() + 1
+        self._seqs.next = self.highest_seq() + 1
 
     def calibration(self) -> Calibration | None:
         """Return the generation's calibration; None if it has none."""

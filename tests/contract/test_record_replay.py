@@ -124,6 +124,16 @@ def test_a_purged_seq_is_never_given_again(record: Record) -> None:
     assert record.allot(1) > last
 
 
+def test_the_highest_seq_outlives_its_prompt(record: Record) -> None:
+    assert record.highest_seq() == 0
+    last = fill(record, ["a", "b", "c"])[-1].outcome.seq
+    assert record.highest_seq() == last
+    record.purge(NOW + HOUR)
+    assert record.highest_seq() == last
+    [new] = fill(record, ["d"])
+    assert record.highest_seq() == new.outcome.seq
+
+
 def test_a_purge_keeps_accounts(record: Record) -> None:
     [gone] = fill(record, ["a"], account="a")
     record.purge(NOW + HOUR)

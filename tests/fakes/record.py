@@ -157,6 +157,9 @@ class MemoryRecord:
     def last_seq(self) -> int:
         return max(self._prompts, default=0)
 
+    def highest_seq(self) -> int:
+        return self._next - 1
+
     def find_account(self, hashes: Sequence[bytes]) -> int | None:
         return self._accounts.find(hashes)
 

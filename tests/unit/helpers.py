@@ -55,7 +55,7 @@ class NoSnapshots:
     def __init__(self, damage: str = "") -> None:
         self.damage = damage
 
-    def restore(self) -> str:
+    def restore(self, highest: int) -> str:
         return self.damage
 
     def capture(self):

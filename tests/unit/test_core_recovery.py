@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,8 @@ from simsvc.core.membership import Membership
 from simsvc.domain.campaign import CampaignState, Change
 from simsvc.domain.errors import UnavailableError
 from simsvc.index.flat import FlatIndex
+from simsvc.index.segmented import SegmentedIndex
+from tests.contract.indexes import RULES, segmented
 from tests.fakes.embedder import DIMENSION
 from tests.fakes.prompts import HOUR, KEYRING, NOW
 from tests.unit.helpers import FAMILIES, Core, NoSnapshots, family_detector, prompt
@@ -27,7 +32,7 @@ class PartSnapshot(NoSnapshots):
         super().__init__()
         self._core, self._up_to = core, up_to
 
-    def restore(self) -> str:
+    def restore(self, highest: int) -> str:
         for batch in self._core.record.replay(0, self._up_to, 7, with_vectors=True):
             self._core.index.add(batch.rows, batch.vectors)
         return ""
@@ -194,3 +199,58 @@ async def test_replayed_vectors_are_those_that_were_indexed(core: Core) -> None:
     live = core.index.vectors([*range(1, 73)])
     restart(core, NoSnapshots())
     np.testing.assert_array_equal(core.index.vectors([*range(1, 73)]), live)
+
+
+def start_with_index(core: Core, folder: Path) -> SegmentedIndex:
+    """Start with an index whose snapshots are in a folder."""
+    index = segmented(folder, RULES["hot"], dimension=DIMENSION)
+    stage = replace(core.stages.serving, index=index, detector=family_detector(FAMILIES))
+    core.stages.serving = stage
+    core.lifecycle = core.make_lifecycle(index)
+    core.lifecycle.recover()
+    return index
+
+
+async def more(core: Core, name: str) -> None:
+    await core.ingest.observe([prompt(f"{name}{i}", f"{WORDS} {name}{i}") for i in range(3)])
+
+
+async def test_an_index_that_is_ahead_of_its_record_is_made_again(
+    core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup = copy.deepcopy(core.record)
+    before = start_with_index(core, tmp_path)
+    await more(core, "lost")
+    assert before.capture()() == 75
+    core.stages.serving = replace(core.stages.serving, record=backup)
+    capsys.readouterr()
+    index = start_with_index(core, tmp_path)
+    assert "snapshot_discarded" in capsys.readouterr().out
+    assert (index.stats().prompts, index.stats().last_seq) == (72, 72)
+    assert core.lifecycle.replayed == 72
+    # The seqs of what was lost are given again: the index must hold what they mean now.
+    await more(core, "new")
+    assert index.capture()() == 75
+    stored = np.stack(
+        [vector for seq in range(1, 76) if (vector := backup.vector(seq)) is not None]
+    )
+    np.testing.assert_array_equal(index.vectors([*range(1, 76)]), stored)
+    again = start_with_index(core, tmp_path)
+    assert (again.stats().prompts, core.lifecycle.replayed) == (75, 0)
+
+
+@pytest.mark.parametrize("purged", [60, 72])
+async def test_an_index_whose_last_prompts_were_purged_is_kept(
+    core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str], purged: int
+) -> None:
+    index = start_with_index(core, tmp_path)
+    assert index.capture()() == 72
+    # The last that came may be the first to go, where they were observed long before.
+    for seq in range(73 - purged, 73):
+        core.record._prompts[seq] = replace(core.record._prompts[seq], observed_at=0)
+    assert core.record.purge(1) == purged
+    assert core.record.last_seq() == 72 - purged
+    capsys.readouterr()
+    index = start_with_index(core, tmp_path)
+    assert "snapshot_discarded" not in capsys.readouterr().out
+    assert (index.checkpoint, core.lifecycle.replayed) == (72, 0)
