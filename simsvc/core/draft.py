@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from simsvc.core.counting import both, counted
 from simsvc.core.detection import Detector, Finding
-from simsvc.core.rulings import Renewal, absorbed, merged_into, news, returned
+from simsvc.core.rulings import Renewal, absorbed, merged_into, news, only_goes_on, returned
 from simsvc.domain.campaign import (
     Campaign,
     CampaignEvent,
@@ -201,6 +201,9 @@ class Draft:
             representatives=finding.representatives if of_accounts else campaign.representatives,
             source=finding.source if of_accounts else campaign.source,
         )
+        told = campaign.campaign_id in self._changes or finding.withdrawn
+        if change is Change.GREW and not told and only_goes_on(held, grown, self._now):
+            return
         self._set(grown, change)
 
     def _members(

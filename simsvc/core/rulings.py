@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from simsvc.domain.review import Review, Verdict
 
 # A signal that was not there when a campaign was dismissed must be this unlikely.
 _NEW_SIGNAL = math.log(1e-6)
+# A campaign that only goes on is told of again when it has so much more, or after this time (µs).
+_MUCH, _LONG = 1.1, 600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,22 @@ def news(campaign: Campaign, finding: Finding, rule: Renewal) -> tuple[str, ...]
         before, after = campaign.confidence.name.lower(), finding.confidence.name.lower()
         told.append(f"the evidence is now of {after} confidence; it was {before}")
     return tuple(told)
+
+
+def only_goes_on(before: Campaign, after: Campaign, now: int) -> bool:
+    """Return whether all that is new is a few prompts of the same accounts.
+
+    Each change is kept, and told to whoever watches: a large campaign changes with every tick.
+    """
+    what = attrgetter("families", "state", "confidence", "tactics", "review")
+    fewer, more = sorted((before.extent.prompts, after.extent.prompts))
+    return (
+        what(before) == what(after)
+        and before.members.keys() == after.members.keys()
+        and {e.signal for e in before.evidence} == {e.signal for e in after.evidence}
+        and more < _MUCH * fewer
+        and now - before.updated_at < _LONG
+    )
 
 
 def returned(campaign: Campaign, new: tuple[str, ...]) -> Campaign:

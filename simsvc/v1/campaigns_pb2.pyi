@@ -149,6 +149,9 @@ class _CampaignChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Campai
     CAMPAIGN_CHANGE_UNSPECIFIED: _CampaignChange.ValueType  # 0
     CAMPAIGN_CHANGE_OPENED: _CampaignChange.ValueType  # 1
     CAMPAIGN_CHANGE_GREW: _CampaignChange.ValueType  # 2
+    """Accounts, prompts or evidence came to it; told of prompts alone when they
+    are a tenth more, or ten minutes after the last change.
+    """
     CAMPAIGN_CHANGE_MERGED: _CampaignChange.ValueType  # 3
     CAMPAIGN_CHANGE_QUIETED: _CampaignChange.ValueType  # 4
     CAMPAIGN_CHANGE_REOPENED: _CampaignChange.ValueType  # 5
@@ -164,6 +167,9 @@ class CampaignChange(_CampaignChange, metaclass=_CampaignChangeEnumTypeWrapper):
 CAMPAIGN_CHANGE_UNSPECIFIED: CampaignChange.ValueType  # 0
 CAMPAIGN_CHANGE_OPENED: CampaignChange.ValueType  # 1
 CAMPAIGN_CHANGE_GREW: CampaignChange.ValueType  # 2
+"""Accounts, prompts or evidence came to it; told of prompts alone when they
+are a tenth more, or ten minutes after the last change.
+"""
 CAMPAIGN_CHANGE_MERGED: CampaignChange.ValueType  # 3
 CAMPAIGN_CHANGE_QUIETED: CampaignChange.ValueType  # 4
 CAMPAIGN_CHANGE_REOPENED: CampaignChange.ValueType  # 5

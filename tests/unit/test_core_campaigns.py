@@ -62,6 +62,29 @@ def test_opens_and_grows_under_one_id() -> None:
     assert grew.campaign.first_reported_at == opened.campaign.first_reported_at
 
 
+def test_a_campaign_that_only_goes_on_is_told_of_now_and_then() -> None:
+    life = Life()
+    accounts = range(1000, 1040)
+    family = life.send([*accounts, *accounts])
+    life.tick()
+    told = []
+    for _ in range(40):
+        life.send([1000], family=family)
+        told += life.tick()
+    # By a tenth each time: from 80 prompts on.
+    assert [e.campaign.extent.prompts for e in told] == [88, 97, 107, 118]
+    assert {e.change for e in told} == {Change.GREW}
+    life.send([1040], family=family)
+    [joined] = life.tick()
+    assert joined.campaign.extent.prompts == 121
+    life.send([1000], family=family)
+    assert life.tick() == []
+    life.now += 3_600_000_000
+    life.send([1000], family=family)
+    [later] = life.tick()
+    assert later.campaign.members[1000].prompts == 44
+
+
 def test_families_of_one_group_are_one_campaign() -> None:
     life = Life()
     life.send(range(1000, 1020))
