@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import grpc.aio
+import structlog
 
 from simsvc.core.access import Access, authorise
 from simsvc.domain.errors import InvalidError, SimsvcError, UnavailableError
@@ -27,6 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # The stubs know handlers of the threaded server only; those of this one are coroutines.
 Handler = Any
 _BEARER = "bearer "
+_log = structlog.get_logger()
 
 
 class Readiness:
@@ -166,6 +169,15 @@ class _Served:
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
+        except grpc.aio.BaseError:
+            raise
+        except Exception as error:  # noqa: BLE001 - gRPC would tell its caller the message
+            # Which may hold what somebody sent. The place says what has to be mended.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{frame.filename}:{frame.lineno}"
+            _log.error("call_failed", method=self._name, error=type(error).__name__, place=place)
+            code = grpc.StatusCode.INTERNAL
+            await context.abort(code, "the server failed at this; its log says where")
         finally:
             self._guard.note_end(self._name, code, time.perf_counter() - started, size)
 
