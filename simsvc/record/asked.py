@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, insert, select
+from sqlalchemy import Select, and_, bindparam, column, insert, select, text
 
+from simsvc.domain.chunks import chunks
 from simsvc.record import tables
+from simsvc.record.metadata import Bytes
 
 # The names of their parameters.
 GENERATION, WANTED = "generation", "wanted"
+# How many texts a statement asks for.
+_SIZES = (1, 8, 64, 512)
+# What both databases call the column of a list of values.
+_VALUE = "column1"
 
 
 def _answered() -> Select[Any]:
     p, v = tables.prompts.c, tables.vectors.c
     columns = (p.request_id, p.digest, p.seq, p.nearest_similarity, p.family_accounts)
-    query = _joined(select(*columns, p.campaign_id, v.windows, v.capped))
+    on = and_(v.seq == p.seq, v.generation_id == bindparam(GENERATION))
+    query = select(*columns, p.campaign_id, v.windows, v.capped)
+    query = query.select_from(tables.prompts.join(tables.vectors, on))
     return query.where(p.request_id.in_(bindparam(WANTED, expanding=True)))
 
 
-def _embedded() -> Select[Any]:
+def _embedded(size: int) -> Select[Any]:
+    """Ask for the first prompt of each text, whose row alone is read: a viral one has a million."""
     p, v = tables.prompts.c, tables.vectors.c
-    wanted = p.payload_hash.in_(bindparam(WANTED, expanding=True))
-    # One prompt a payload: a viral one may have a million.
-    seqs = select(func.min(p.seq)).where(wanted).group_by(p.payload_hash)
-    columns = (p.payload_hash, v.vector, v.tokens, v.windows, v.capped)
-    return _joined(select(*columns)).where(p.seq.in_(seqs))
+    names = [f"{WANTED}{i}" for i in range(size)]
+    listed = text("VALUES " + ", ".join(f"(:{name})" for name in names))
+    typed = listed.bindparams(*(bindparam(name, type_=Bytes(16)) for name in names))
+    wanted = typed.columns(column(_VALUE, Bytes(16))).subquery("wanted")
+    payload_hash = wanted.c[_VALUE]
+    # Were they equated, PostgreSQL might go through all prompts by seq until one has a text that it
+    # takes for a frequent one.
+    same = p.payload_hash.between(payload_hash, payload_hash)
+    first = select(p.seq).where(same).order_by(p.payload_hash, p.seq).limit(1).scalar_subquery()
+    on = and_(v.generation_id == bindparam(GENERATION), v.seq == first)
+    columns = (payload_hash.label("payload_hash"), v.vector, v.tokens, v.windows, v.capped)
+    return select(*columns).select_from(wanted.join(tables.vectors, on))
 
 
-def _joined(query: Select[Any]) -> Select[Any]:
-    p, v = tables.prompts.c, tables.vectors.c
-    on = and_(v.seq == p.seq, v.generation_id == bindparam(GENERATION))
-    return query.select_from(tables.prompts.join(tables.vectors, on))
+# The answers to requests by their ids.
+ANSWERED = _answered()
+
+_EMBEDDED = {size: _embedded(size) for size in _SIZES}
 
 
-# The answers to requests by their ids, and the embeddings of texts by their hashes.
-ANSWERED, EMBEDDED = _answered(), _embedded()
+def embedded(
+    generation_id: str, payload_hashes: Sequence[bytes]
+) -> Iterator[tuple[Select[Any], dict[str, Any]]]:
+    """Yield what to run, with its parameters, for the embeddings of texts by their hashes."""
+    for chunk in chunks(payload_hashes, _SIZES[-1]):
+        size = next(size for size in _SIZES if size >= len(chunk))
+        padded = [*chunk, *[chunk[-1]] * (size - len(chunk))]
+        values = {f"{WANTED}{i}": value for i, value in enumerate(padded)}
+        yield _EMBEDDED[size], {GENERATION: generation_id, **values}
+
 
 # A new prompt and its vector.
 NEW_PROMPT, NEW_VECTOR = insert(tables.prompts), insert(tables.vectors)

@@ -23,7 +23,7 @@ from simsvc.ports.record import (
     ReplayBatch,
 )
 from simsvc.record import tables
-from simsvc.record.asked import ANSWERED, EMBEDDED, GENERATION, NEW_PROMPT, NEW_VECTOR, WANTED
+from simsvc.record.asked import ANSWERED, GENERATION, NEW_PROMPT, NEW_VECTOR, WANTED, embedded
 from simsvc.record.engine import reading, writing
 from simsvc.record.rows import (
     embedding_of,
@@ -88,9 +88,8 @@ class PromptStore(Store):
         """See `Record.embeddings`."""
         found: dict[bytes, Embedding] = {}
         with reading(self._engine) as connection:
-            for chunk in chunks(payload_hashes, PARAMETERS):
-                wanted = {GENERATION: self._generation_id, WANTED: chunk}
-                for row in connection.execute(EMBEDDED, wanted):
+            for query, wanted in embedded(self._generation_id, payload_hashes):
+                for row in connection.execute(query, wanted):
                     found[row.payload_hash] = embedding_of(row)
         return found
 

@@ -139,7 +139,8 @@ prompts = Table(
     Column("cuts", Bytes, nullable=False, server_default=""),
     UniqueConstraint("request_id"),
     Index(None, "account", "observed_at"),
-    Index(None, "payload_hash"),
+    # With seq: a text's first prompt is found without going through all that have it.
+    Index(None, "payload_hash", "seq"),
     Index(None, "observed_at"),
 )
 

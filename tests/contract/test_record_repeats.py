@@ -1,0 +1,121 @@
+"""What it takes to look up a text does not grow with how often it was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import event
+
+from simsvc.record.sql import SqlRecord
+from tests.contract.support import Place, fill
+from tests.contract.test_record_generations import embeddings, other_generation
+from tests.fakes.prompts import KEYRING
+
+COPIES = 2000
+
+
+def hash_of(text: str) -> bytes:
+    return KEYRING.text_hash("payload", text)
+
+
+@contextmanager
+def counted_steps(record: SqlRecord) -> Iterator[list[int]]:
+    """Count the steps of SQLite's virtual machine."""
+    steps: list[int] = []
+
+    def count(connection: Any, *_: object) -> None:
+        connection.connection.dbapi_connection.set_progress_handler(lambda: steps.append(1), 1)
+
+    def rest(connection: Any, *_: object) -> None:
+        connection.connection.dbapi_connection.set_progress_handler(None, 1)
+
+    event.listen(record._engine, "before_cursor_execute", count)
+    event.listen(record._engine, "rollback", rest)
+    yield steps
+    event.remove(record._engine, "before_cursor_execute", count)
+
+
+@contextmanager
+def counted_rows(record: SqlRecord) -> Iterator[list[int]]:
+    """Count the prompts that PostgreSQL's plans read, by the statements run once more."""
+    rows: list[int] = []
+
+    def explain(connection: Any, _: object, statement: str, parameters: Any, *_more: Any) -> None:
+        with connection.connection.dbapi_connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            rows.extend(_read(cursor.fetchone()[0][0]["Plan"]))
+
+    event.listen(record._engine, "before_cursor_execute", explain)
+    yield rows
+    event.remove(record._engine, "before_cursor_execute", explain)
+
+
+def _read(plan: dict[str, Any]) -> Iterator[int]:
+    if plan.get("Relation Name") == "prompts":
+        each = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        yield from [1] * int(each * plan["Actual Loops"])
+    for part in plan.get("Plans", ()):
+        yield from _read(part)
+
+
+def effort(place: Place, record: SqlRecord, call: Callable[[], object]) -> int:
+    """Return how much the database did for a call: steps in SQLite, prompts in PostgreSQL."""
+    counted = counted_steps if place.kind == "sqlite" else counted_rows
+    with counted(record) as units:
+        call()
+    return len(units)
+
+
+def analyse(place: Place, record: SqlRecord) -> None:
+    """Let PostgreSQL know how often each text is there, as it does by itself after a while."""
+    if place.kind == "postgresql":
+        with record._engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
+
+
+@pytest.mark.parametrize("others", [0, 40])
+def test_a_text_that_came_often_is_read_once(
+    place: Place, sql_record: SqlRecord, others: int
+) -> None:
+    texts = [f"text {i}" for i in range(others)]
+    wanted = [hash_of(text) for text in ("hi", *texts, "nobody's")]
+    fill(sql_record, ["hi", *texts])
+    analyse(place, sql_record)
+    before = effort(place, sql_record, lambda: sql_record.embeddings(wanted))
+    fill(sql_record, ["hi"] * COPIES)
+    analyse(place, sql_record)
+    after = effort(place, sql_record, lambda: sql_record.embeddings(wanted))
+    assert before > 0
+    assert after <= before + COPIES / 10
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 65, 511, 512, 513, 1100])
+def test_any_number_of_texts_can_be_asked_for(sql_record: SqlRecord, count: int) -> None:
+    written = fill(sql_record, [f"text {i}" for i in range(count)])
+    wanted = [p.payload_hash for p in written]
+    absent = [hash_of(f"absent {i}") for i in range(count)]
+    found = sql_record.embeddings([*wanted, *absent, *wanted])
+    assert found.keys() == set(wanted)
+    for prompt in written[:: max(1, count // 5)]:
+        vector = found[prompt.payload_hash].vector
+        np.testing.assert_array_equal(vector, prompt.embedding.vector)
+    assert sql_record.embeddings(absent) == {}
+
+
+def test_an_embedding_is_one_of_the_generation_that_asks(sql_record: SqlRecord) -> None:
+    written = fill(sql_record, ["a", "b", "a"])
+    other = sql_record.of(other_generation(sql_record))
+    both = [p.payload_hash for p in written[:2]]
+    assert other.embeddings(both) == {}
+    other.put_embeddings(embeddings([1]))
+    [(found, embedding)] = other.embeddings(both).items()
+    assert found == written[0].payload_hash
+    np.testing.assert_array_equal(embedding.vector, embeddings([1])[1].vector)
+    np.testing.assert_array_equal(
+        sql_record.embeddings(both)[found].vector, written[0].embedding.vector
+    )
