@@ -26,7 +26,7 @@ from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.ports.clock import Clock
 from simsvc.ports.publisher import Publisher
-from simsvc.ports.record import Record, ReplayBatch
+from simsvc.ports.record import PURGED, Record, ReplayBatch
 
 _REPLAY_BATCH = 4096
 _log = structlog.get_logger()
@@ -216,7 +216,10 @@ class Lifecycle:
         bucket = int(self._schedule.bucket * MICROSECONDS)
         oldest = self._clock.now() - int(self._schedule.retention * MICROSECONDS)
         cutoff = oldest // bucket * bucket
-        gone = self._record.purge(cutoff)
+        gone = part = self._record.purge(cutoff)
+        while part == PURGED:
+            part = self._record.purge(cutoff)
+            gone += part
         self._purged = (cutoff, self._purged[0])
         # One that is about to take over changes on another thread, and forgets the next time.
         stage = self._stages.serving

@@ -19,6 +19,9 @@ from simsvc.ports.activity import ReadsActivity
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.indicators import KeepsIndicators
 
+# Prompts that a purge deletes at once, in some 50 ms: others write meanwhile.
+PURGED = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -266,8 +269,12 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
         """Delete a set; return whether there was one. Writing thread only."""
         ...
 
-    def purge(self, before: int) -> int:
-        """Delete prompts observed before this time (µs). Writing thread only."""
+    def purge(self, before: int, most: int = PURGED) -> int:
+        """Delete up to `most` prompts observed before this time (µs), the oldest first.
+
+        Returns how many went, with all that was made of them, all or none. What is deleted in
+        parts can be left at any of them: the next purge goes on. Writing thread only.
+        """
         ...
 
     def check_writable(self) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, func, insert, select, update
 
 from simsvc.domain.chunks import chunks
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import (
+    PURGED,
     AccountFacts,
     Answered,
     NewPrompt,
@@ -25,6 +26,7 @@ from simsvc.ports.record import (
 from simsvc.record import tables
 from simsvc.record.asked import ANSWERED, GENERATION, NEW_PROMPT, NEW_VECTOR, WANTED, embedded
 from simsvc.record.engine import reading, writing
+from simsvc.record.purging import delete_prompts, oldest
 from simsvc.record.rows import (
     embedding_of,
     embedding_values,
@@ -180,16 +182,16 @@ class PromptStore(Store):
             account, first, last, total, distinct, tuple(organizations), tuple(seqs)
         )
 
-    def purge(self, before: int) -> int:
+    def purge(self, before: int, most: int = PURGED) -> int:
         """See `Record.purge`."""
-        p, v = tables.prompts.c, tables.vectors.c
-        old = select(p.seq).where(p.observed_at < before)
-        with writing(self._engine) as connection:
-            self._note_highest(connection)
-            connection.execute(delete(tables.vectors).where(v.seq.in_(old)))
-            connection.execute(delete(tables.families).where(tables.families.c.seq.in_(old)))
-            gone = connection.execute(delete(tables.prompts).where(p.observed_at < before))
-            return gone.rowcount
+        # Most times nothing is due, and nobody else deletes prompts: a look needs no lock.
+        with reading(self._engine) as connection:
+            seqs = oldest(connection, before, most)
+        if seqs:
+            with writing(self._engine) as connection:
+                self._note_highest(connection)
+                delete_prompts(connection, seqs)
+        return len(seqs)
 
     def _joined(self, query: Select[Any]) -> Select[Any]:
         p, v = tables.prompts.c, tables.vectors.c

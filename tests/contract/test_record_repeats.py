@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
 import pytest
-from sqlalchemy import event
 
 from simsvc.record.sql import SqlRecord
+from tests.contract.effort import analyse, effort
 from tests.contract.support import Place, fill
 from tests.contract.test_record_generations import embeddings, other_generation
 from tests.fakes.prompts import KEYRING
@@ -20,62 +16,6 @@ COPIES = 2000
 
 def hash_of(text: str) -> bytes:
     return KEYRING.text_hash("payload", text)
-
-
-@contextmanager
-def counted_steps(record: SqlRecord) -> Iterator[list[int]]:
-    """Count the steps of SQLite's virtual machine."""
-    steps: list[int] = []
-
-    def count(connection: Any, *_: object) -> None:
-        connection.connection.dbapi_connection.set_progress_handler(lambda: steps.append(1), 1)
-
-    def rest(connection: Any, *_: object) -> None:
-        connection.connection.dbapi_connection.set_progress_handler(None, 1)
-
-    event.listen(record._engine, "before_cursor_execute", count)
-    event.listen(record._engine, "rollback", rest)
-    yield steps
-    event.remove(record._engine, "before_cursor_execute", count)
-
-
-@contextmanager
-def counted_rows(record: SqlRecord) -> Iterator[list[int]]:
-    """Count the prompts that PostgreSQL's plans read, by the statements run once more."""
-    rows: list[int] = []
-
-    def explain(connection: Any, _: object, statement: str, parameters: Any, *_more: Any) -> None:
-        with connection.connection.dbapi_connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
-            rows.extend(_read(cursor.fetchone()[0][0]["Plan"]))
-
-    event.listen(record._engine, "before_cursor_execute", explain)
-    yield rows
-    event.remove(record._engine, "before_cursor_execute", explain)
-
-
-def _read(plan: dict[str, Any]) -> Iterator[int]:
-    if plan.get("Relation Name") == "prompts":
-        each = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-        yield from [1] * int(each * plan["Actual Loops"])
-    for part in plan.get("Plans", ()):
-        yield from _read(part)
-
-
-def effort(place: Place, record: SqlRecord, call: Callable[[], object]) -> int:
-    """Return how much the database did for a call: steps in SQLite, prompts in PostgreSQL."""
-    counted = counted_steps if place.kind == "sqlite" else counted_rows
-    with counted(record) as units:
-        call()
-    return len(units)
-
-
-def analyse(place: Place, record: SqlRecord) -> None:
-    """Let PostgreSQL know how often each text is there, as it does by itself after a while."""
-    if place.kind == "postgresql":
-        with record._engine.connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
-            connection.commit()
 
 
 @pytest.mark.parametrize("others", [0, 40])

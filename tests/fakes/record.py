@@ -18,6 +18,7 @@ from simsvc.ports.activity import ACTIVITY_DTYPE, Activity, CutPrompt
 from simsvc.ports.embedder import Embedding
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import (
+    PURGED,
     AccountFacts,
     Answered,
     Named,
@@ -267,9 +268,10 @@ class MemoryRecord:
     def delete_indicator(self, indicator_id: str) -> bool:
         return self._indicators.pop(indicator_id, None) is not None
 
-    def purge(self, before: int) -> int:
-        old = [seq for seq, p in self._prompts.items() if p.observed_at < before]
-        for seq in old:
+    def purge(self, before: int, most: int = PURGED) -> int:
+        due = [(p.observed_at, seq) for seq, p in self._prompts.items() if p.observed_at < before]
+        old = sorted(due)[:most]
+        for _, seq in old:
             del self._prompts[seq]
         return len(old)
 
