@@ -15,6 +15,7 @@ from simsvc.core.campaigns import CampaignBook
 from simsvc.core.detection import Detector
 from simsvc.core.membership import Membership
 from simsvc.core.past import Past
+from simsvc.core.retention import Retention, RetentionRule
 from simsvc.core.sightings import Sighting
 from simsvc.core.stage import Stage, Stages
 from simsvc.core.suspicion import Suspicion
@@ -26,7 +27,7 @@ from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import MICROSECONDS
 from simsvc.ports.clock import Clock
 from simsvc.ports.publisher import Publisher
-from simsvc.ports.record import PURGED, Record, ReplayBatch
+from simsvc.ports.record import Record, ReplayBatch
 
 _REPLAY_BATCH = 4096
 _log = structlog.get_logger()
@@ -113,10 +114,12 @@ class Lifecycle:
         self._publisher = publisher
         self._clock = clock
         self._schedule = schedule
+        rule = RetentionRule(
+            int(schedule.retention * MICROSECONDS), int(schedule.bucket * MICROSECONDS)
+        )
+        self.retention = Retention(stages, writer, past, clock, rule)
         self.replayed = 0
         self.ticks = 0
-        # Before which everything was purged the last time, and the time before.
-        self._purged = (0, 0)
         self._looked = 0.0
         self._rested = 0.0
 
@@ -211,22 +214,6 @@ class Lifecycle:
                 )  # fmt: skip
         return notes
 
-    def retain(self) -> int:
-        """Drop what is older than the retention time; return the prompts that went."""
-        bucket = int(self._schedule.bucket * MICROSECONDS)
-        oldest = self._clock.now() - int(self._schedule.retention * MICROSECONDS)
-        cutoff = oldest // bucket * bucket
-        gone = part = self._record.purge(cutoff)
-        while part == PURGED:
-            part = self._record.purge(cutoff)
-            gone += part
-        self._purged = (cutoff, self._purged[0])
-        # One that is about to take over changes on another thread, and forgets the next time.
-        stage = self._stages.serving
-        stage.index.drop_before(cutoff)
-        stage.detector.forget(cutoff)
-        return gone
-
     async def snapshot(self) -> int:
         """Write a snapshot beside the traffic; return the checkpoint of the newest one.
 
@@ -256,14 +243,9 @@ class Lifecycle:
             self._writer.writable = False
 
     async def _retain(self) -> None:
-        await self._write(self.retain)
-        # What was on its way to the writer during a purge is gone with the next one.
-        self._past.forget(self._purged[1])
-
-    async def _write(self, work: Callable[[], int]) -> None:
-        """Run a job that writes to the record; where it cannot now, the next round does."""
+        """Drop what is old; where the record cannot be written now, the next round does."""
         try:
-            await self._writer.call(work)
+            await self.retention.run()
         except UnavailableError:
             self._writer.writable = False
 

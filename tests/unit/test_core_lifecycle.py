@@ -101,7 +101,7 @@ async def test_recovery_gives_the_same_state(core: Core, damage: str) -> None:
 async def test_retention_takes_all_of_it(core: Core) -> None:
     core.lifecycle.tick()
     core.clock.now = lambda: 10**18  # type: ignore[method-assign]
-    assert core.lifecycle.retain() == 72
+    assert await core.lifecycle.retention.run() == 72
     assert core.index.stats().prompts == core.record.last_seq() == core.detector.accounts == 0
 
 

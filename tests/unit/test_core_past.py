@@ -173,7 +173,7 @@ async def test_keys_go_after_the_second_purge_that_succeeds(core: Core) -> None:
     assert core.past.may_hold(("old-0", b"other"))
 
 
-def failing(_before: int) -> int:
+def failing(*_: object) -> int:
     raise UnavailableError("the record cannot be written")
 
 

@@ -138,22 +138,22 @@ async def test_retention_goes_by_whole_buckets(core: Core) -> None:
     day, bucket = 24 * HOUR, HOUR
     start = NOW // bucket * bucket
     core.clock.now = lambda: start + day  # type: ignore[method-assign]
-    assert core.lifecycle.retain() == 0
+    assert await core.lifecycle.retention.run() == 0
     core.clock.now = lambda: start + day + bucket - 1  # type: ignore[method-assign]
-    assert core.lifecycle.retain() == 0
+    assert await core.lifecycle.retention.run() == 0
     assert core.index.stats().prompts == 72
     core.clock.now = lambda: start + day + bucket  # type: ignore[method-assign]
-    assert core.lifecycle.retain() == 72
+    assert await core.lifecycle.retention.run() == 72
     stats = (core.index.stats().prompts, core.detector.accounts, core.detector.families)
     assert stats == (0, 0, 0)
-    assert core.lifecycle.retain() == 0
+    assert await core.lifecycle.retention.run() == 0
 
 
 async def test_a_campaign_outlives_its_prompts(core: Core) -> None:
     core.lifecycle.tick()
     [before] = core.book.all()
     core.clock.now = lambda: 10**18  # type: ignore[method-assign]
-    core.lifecycle.retain()
+    await core.lifecycle.retention.run()
     assert core.lifecycle.tick() == 0
     assert core.book.all() == [before]
     case = await core.casework.case(before.campaign_id)
