@@ -232,8 +232,9 @@ class Lifecycle:
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(self._every(self._schedule.tick, self._look))
             jobs.create_task(self._every(self._schedule.snapshot, self.snapshot))
+            # One that is started anew more often than that would never drop anything.
             every = self._schedule.retention_check
-            jobs.create_task(self._every(every, self._retain))
+            jobs.create_task(self._every(every, self._retain, at_once=True))
             jobs.create_task(self._past.load())
 
     async def _look(self) -> None:
@@ -249,7 +250,11 @@ class Lifecycle:
         except UnavailableError:
             self._writer.writable = False
 
-    async def _every(self, seconds: float, job: Callable[[], Awaitable[object]]) -> None:
+    async def _every(
+        self, seconds: float, job: Callable[[], Awaitable[object]], *, at_once: bool = False
+    ) -> None:
+        if at_once:
+            await job()
         while True:
             await asyncio.sleep(seconds)
             await job()

@@ -180,3 +180,14 @@ async def test_a_run_that_fails_is_gone_on_with(core: Core) -> None:
     assert await core.lifecycle.retention.run() == 0
     # Keys of what was purged go with the second run that came to its end.
     assert forgotten == [0, (NOW + 2 * HOUR) // HOUR * HOUR]
+
+
+async def test_a_server_that_starts_drops_at_once(core: Core) -> None:
+    core.lifecycle._schedule = replace(core.lifecycle._schedule, retention_check=3600.0)
+    running = asyncio.create_task(core.lifecycle.run())
+    async with asyncio.timeout(10):
+        while core.record.writes[-1:] != ["purge 5"]:  # noqa: ASYNC110 - another's state
+            await asyncio.sleep(0.001)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
