@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import structlog
+
 from simsvc.assembly import make_batcher, make_engine, make_index, make_stage
 from simsvc.core.cutover import ActivationError
 from simsvc.core.stage import Stage, Stages
@@ -20,12 +22,14 @@ from simsvc.settings import Settings
 from simsvc.threads import Threads
 
 _GRACE = 10.0
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     batcher: Batcher
     index: SegmentedIndex
+    watching: asyncio.Task[None]
 
 
 class StageFactory:
@@ -38,7 +42,6 @@ class StageFactory:
         self._record = record
         self._threads = threads
         self._loaded: dict[int, tuple[Stage, _Loaded]] = {}
-        self._retired: list[SegmentedIndex] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed = asyncio.Event()
         self.stages = Stages(self._stage(settings, record, engine))
@@ -63,9 +66,10 @@ class StageFactory:
     def release(self, stage: Stage) -> None:
         """Let go of a stage: what was queued for its model is still done."""
         _, loaded = self._loaded.pop(id(stage))
+        # It would hold the stage and its model until the process ends.
+        loaded.watching.cancel()
         loaded.index.give_up_merges()
-        self._retired.append(loaded.index)
-        self._keep(asyncio.create_task(asyncio.to_thread(loaded.batcher.stop)))
+        self._keep(asyncio.create_task(self._end(loaded)))
 
     def retire(self, stage: Stage) -> None:
         """Let go of a stage when the calls that began with it have ended."""
@@ -84,34 +88,52 @@ class StageFactory:
     def close(self) -> None:
         """Stop the models, and merges. Any thread but theirs."""
         self._give_up_merges()
-        for _, loaded in self._loaded.values():
+        for _, loaded in list(self._loaded.values()):
             loaded.batcher.stop()
 
     def finish_sealing(self) -> None:
         """Give up merges and wait for segments that are being sealed; raise what went wrong."""
         # Of all before the first wait: they share a thread.
         self._give_up_merges()
-        for index in self._indexes():
-            index.finish_sealing()
+        for _, loaded in list(self._loaded.values()):
+            loaded.index.finish_sealing()
 
     def _give_up_merges(self) -> None:
-        for index in self._indexes():
-            index.give_up_merges()
-
-    def _indexes(self) -> list[SegmentedIndex]:
-        return [*self._retired, *(loaded.index for _, loaded in self._loaded.values())]
+        for _, loaded in list(self._loaded.values()):
+            loaded.index.give_up_merges()
 
     def _stage(self, settings: Settings, record: SqlRecord, engine: Engine) -> Stage:
-        batcher = make_batcher(settings, engine)
         name = record.generation.generation_id
         threads = self._threads
         index = make_index(
             settings, engine.info, threads.sealing, threads.helpers, name, threads.merging
         )
-        stage = make_stage(settings, record, batcher, index)
-        self._loaded[id(stage)] = (stage, _Loaded(batcher, index))
-        self._keep(asyncio.create_task(self._watch(stage, batcher)))
+        batcher = make_batcher(settings, engine)
+        try:
+            stage = make_stage(settings, record, batcher, index)
+        except BaseException:
+            # Its thread would wait for texts, with the model, until the process ends.
+            self._keep(asyncio.create_task(asyncio.to_thread(batcher.stop)))
+            raise
+        watching = asyncio.create_task(self._watch(stage, batcher))
+        self._keep(watching)
+        self._loaded[id(stage)] = (stage, _Loaded(batcher, index, watching))
         return stage
+
+    async def _end(self, loaded: _Loaded) -> None:
+        """Stop a model and wait for segments that are being sealed; then nobody holds the two."""
+
+        def end() -> None:
+            loaded.batcher.stop()
+            loaded.index.finish_sealing()
+
+        loop = asyncio.get_running_loop()
+        try:
+            # On that thread: a cut-over that was left may be adding to the index there.
+            await loop.run_in_executor(self._threads.staging, end)
+        except Exception as error:  # noqa: BLE001 - FAISS raises what it likes
+            # Nobody reads it any more; taken up again, it is restored from what is on disk.
+            _log.warning("sealing_failed", reason=type(error).__name__)
 
     async def _watch(self, stage: Stage, batcher: Batcher) -> None:
         try:
