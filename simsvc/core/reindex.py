@@ -127,9 +127,8 @@ class Reindexing:
 
     def start(self, plan: Plan) -> Job:
         """Note a planned reindex, for runners to find."""
-        self.catalogue.add_generation(plan.generation)
         reembed = plan.job.kind is JobKind.REEMBED
-        self.jobs.add_job(plan.job, plan.ranges if reembed else ())
+        self.catalogue.begin(plan.generation, plan.job, plan.ranges if reembed else ())
         return plan.job
 
     def more(self, job: Job, least: int) -> bool:
@@ -172,16 +171,7 @@ class Reindexing:
 
     def end(self, job: Job, state: JobState, now: int, error: str = "") -> bool:
         """End a reindex and move its generation on; False if it had ended before."""
-        if not self.jobs.end_job(job.job_id, state, now, error):
-            return False
-        moved = {
-            JobState.SUCCEEDED: GenerationState.SHADOW,
-            JobState.FAILED: GenerationState.FAILED,
-            JobState.CANCELLED: GenerationState.CANCELLED,
-        }[state]
-        building = (GenerationState.BUILDING,)
-        self.catalogue.change_state(job.generation_id, building, moved)
-        return True
+        return self.catalogue.end(job, state, now, error)
 
     def delete(self, generation_id: str) -> None:
         """Delete a generation and all that was made for it. NotNowError if it is in use."""

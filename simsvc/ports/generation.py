@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from simsvc.domain.campaign import Campaign
-from simsvc.domain.generation import GenerationState, IndexParameters
+from simsvc.domain.generation import GenerationState, IndexParameters, Job, JobState, Range
 from simsvc.ports.embedder import ModelInfo
 
 
@@ -66,14 +66,15 @@ class Catalogue(Protocol):
         """Return all of them, oldest first."""
         ...
 
-    def add_generation(self, generation: Generation) -> None:
-        """Note a new one, in place of one of the same name that failed or was cancelled."""
+    def begin(self, generation: Generation, job: Job, ranges: Sequence[Range]) -> None:
+        """Note a new one and the job that makes it, at once.
+
+        It takes the place of one of the same name that failed or was cancelled.
+        """
         ...
 
-    def change_state(
-        self, generation_id: str, old: Collection[GenerationState], new: GenerationState
-    ) -> bool:
-        """Move on a generation that is in one of the `old` states; return whether it was."""
+    def end(self, job: Job, state: JobState, now: int, error: str = "") -> bool:
+        """End the job of a generation and move that on, at once; False if it had ended before."""
         ...
 
     def save_report(self, generation_id: str, report: str, calibration: str, placed: int) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from simsvc.domain.campaign import Campaign
-from simsvc.domain.generation import GenerationState, IndexParameters
+from simsvc.domain.generation import GenerationState, IndexParameters, Job, JobState, Range
 from simsvc.ports.embedder import ModelInfo
 from simsvc.ports.generation import Generation
 from simsvc.record import tables
 from simsvc.record.engine import reading, writing
+from simsvc.record.jobs import end_in, insert_job
 from simsvc.record.rows import campaign_body
 
 # Vectors deleted in one transaction: others write meanwhile.
 _DELETED = 2048
+_AFTER = {
+    JobState.SUCCEEDED: GenerationState.SHADOW,
+    JobState.FAILED: GenerationState.FAILED,
+    JobState.CANCELLED: GenerationState.CANCELLED,
+}
 _FACTS = ("model", "sha256", "dimension", "window_tokens", "max_windows", "dtype", "lexical")
 
 
@@ -53,22 +59,33 @@ class SqlCatalogue:
             return [_generation(row) for row in connection.execute(query)]
 
     def add_generation(self, generation: Generation) -> None:
-        """See `Catalogue.add_generation`."""
+        """Note a new one that no job is to make."""
+        with writing(self._engine) as connection:
+            insert_generation(connection, generation)
+
+    def begin(self, generation: Generation, job: Job, ranges: Sequence[Range]) -> None:
+        """See `Catalogue.begin`."""
         table = tables.generations.c
         again = table.state.in_((GenerationState.FAILED, GenerationState.CANCELLED))
         with writing(self._engine) as connection:
             mine = table.generation_id == generation.generation_id
             connection.execute(delete(tables.generations).where(mine, again))
             insert_generation(connection, generation)
+            insert_job(connection, job, ranges)
 
-    def change_state(
-        self, generation_id: str, old: Collection[GenerationState], new: GenerationState
-    ) -> bool:
-        """See `Catalogue.change_state`."""
+    def end(self, job: Job, state: JobState, now: int, error: str = "") -> bool:
+        """See `Catalogue.end`."""
         table = tables.generations
-        where = (table.c.generation_id == generation_id, table.c.state.in_(list(old)))
+        building = (
+            table.c.generation_id == job.generation_id,
+            table.c.state == GenerationState.BUILDING,
+        )
         with writing(self._engine) as connection:
-            return bool(connection.execute(update(table).where(*where).values(state=new)).rowcount)
+            if not end_in(connection, job.job_id, state, now, error):
+                return False
+            moved = update(table).where(*building).values(state=_AFTER[state])
+            connection.execute(moved)
+        return True
 
     def save_report(self, generation_id: str, report: str, calibration: str, placed: int) -> None:
         """See `Catalogue.save_report`."""

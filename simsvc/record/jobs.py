@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from simsvc.domain.generation import Job, JobKind, JobState, Phase, Range
 from simsvc.domain.prompt import MICROSECONDS
@@ -26,26 +38,8 @@ class SqlJobs:
 
     def add_job(self, job: Job, ranges: Sequence[Range]) -> None:
         """See `Jobs.add_job`."""
-        values = {
-            "job_id": job.job_id,
-            "generation_id": job.generation_id,
-            "kind": job.kind,
-            "state": job.state,
-            "phase": job.phase,
-            "up_to": job.up_to,
-            "total": job.total,
-            "indexed": job.indexed,
-            "created_at": job.created_at,
-            "updated_at": job.updated_at,
-            "ended_at": job.ended_at,
-            "error": job.error,
-            "cancel": job.cancel,
-        }
         with writing(self._engine) as connection:
-            connection.execute(insert(tables.jobs).values(values | _NOBODY))
-            if ranges:
-                rows = [_range_values(job.job_id, r) for r in ranges]
-                connection.execute(insert(tables.ranges), rows)
+            insert_job(connection, job, ranges)
 
     def add_ranges(self, job_id: str, ranges: Sequence[Range], up_to: int, total: int) -> None:
         """See `Jobs.add_ranges`."""
@@ -147,13 +141,8 @@ class SqlJobs:
 
     def end_job(self, job_id: str, state: JobState, now: int, error: str = "") -> bool:
         """See `Jobs.end_job`."""
-        table = tables.jobs
-        running = (table.c.job_id == job_id, table.c.state == JobState.RUNNING)
-        values = {"state": state, "error": error, "ended_at": now, "updated_at": now, **_NOBODY}
-        if state is JobState.SUCCEEDED:
-            values["phase"] = Phase.DONE
         with writing(self._engine) as connection:
-            return bool(connection.execute(update(table).where(*running).values(values)).rowcount)
+            return end_in(connection, job_id, state, now, error)
 
     def _read(self, which: ColumnElement[bool]) -> list[Job]:
         jobs, ranges = tables.jobs, tables.ranges.c
@@ -175,6 +164,39 @@ class SqlJobs:
         with reading(self._engine) as connection:
             order = query.order_by(jobs.c.created_at.desc(), jobs.c.job_id)
             return [_job(row) for row in connection.execute(order)]
+
+
+def insert_job(connection: Connection, job: Job, ranges: Sequence[Range]) -> None:
+    """Write a new row, and those of its ranges."""
+    values = {
+        "job_id": job.job_id,
+        "generation_id": job.generation_id,
+        "kind": job.kind,
+        "state": job.state,
+        "phase": job.phase,
+        "up_to": job.up_to,
+        "total": job.total,
+        "indexed": job.indexed,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "ended_at": job.ended_at,
+        "error": job.error,
+        "cancel": job.cancel,
+    }
+    connection.execute(insert(tables.jobs).values(values | _NOBODY))
+    if ranges:
+        rows = [_range_values(job.job_id, r) for r in ranges]
+        connection.execute(insert(tables.ranges), rows)
+
+
+def end_in(connection: Connection, job_id: str, state: JobState, now: int, error: str = "") -> bool:
+    """Note how a job ended; False if it does not run."""
+    table = tables.jobs
+    running = (table.c.job_id == job_id, table.c.state == JobState.RUNNING)
+    values = {"state": state, "error": error, "ended_at": now, "updated_at": now, **_NOBODY}
+    if state is JobState.SUCCEEDED:
+        values["phase"] = Phase.DONE
+    return bool(connection.execute(update(table).where(*running).values(values)).rowcount)
 
 
 def _job(row: Row[Any]) -> Job:

@@ -6,9 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy.event import listen, remove
+from sqlalchemy.exc import IntegrityError
 
+from simsvc.core.clock import SystemClock
+from simsvc.core.reindex import Plan, Reindexing
 from simsvc.domain.frames import payload_of
-from simsvc.domain.generation import GenerationState, IndexParameters
+from simsvc.domain.generation import (
+    GenerationState,
+    IndexParameters,
+    Job,
+    JobKind,
+    JobState,
+    Phase,
+    Range,
+)
 from simsvc.ports.embedder import Embedding, ModelInfo
 from simsvc.ports.generation import Generation, generation_id, rebuilt_id
 from simsvc.ports.jobs import Source
@@ -43,15 +55,84 @@ def test_a_generation_is_what_was_noted(sql_record: SqlRecord) -> None:
     made = other_generation(sql_record, GenerationState.BUILDING)
     catalogue = sql_record.catalogue
     assert catalogue.generation(made.generation_id) == made
-    building = (GenerationState.BUILDING,)
-    assert catalogue.change_state(made.generation_id, building, GenerationState.FAILED)
-    assert not catalogue.change_state(made.generation_id, building, GenerationState.SHADOW)
-    # One that failed may be begun again.
-    catalogue.add_generation(made)
-    assert catalogue.generation(made.generation_id) == made
     catalogue.save_report(made.generation_id, '{"a": 1}', "", 7)
     reported = catalogue.generation(made.generation_id)
     assert reported == replace(made, report='{"a": 1}', placed=7)
+
+
+def describe(_: str) -> tuple[str, ModelInfo]:
+    return "", OTHER
+
+
+def making(generation: Generation, name: str = "job-1") -> Job:
+    """Return a job that makes a generation."""
+    kind, state, phase = JobKind.REEMBED, JobState.RUNNING, Phase.EMBEDDING
+    return Job(name, generation.generation_id, kind, state, phase, 9, 9, 0, 0, NOW, NOW)
+
+
+RANGES = [Range(0, 1, 9, 9, 90)]
+
+
+def test_a_generation_and_its_job_begin_and_end_together(sql_record: SqlRecord) -> None:
+    catalogue, jobs = sql_record.catalogue, sql_record.jobs
+    name = generation_id(OTHER)
+    made = Generation(name, name, "", OTHER, IndexParameters(), GenerationState.BUILDING, NOW)
+    for number, (state, after) in enumerate(
+        [
+            (JobState.FAILED, GenerationState.FAILED),
+            # One that failed or was cancelled may be begun again.
+            (JobState.CANCELLED, GenerationState.CANCELLED),
+            (JobState.SUCCEEDED, GenerationState.SHADOW),
+        ]
+    ):
+        job = making(made, f"job-{number}")
+        catalogue.begin(made, job, RANGES)
+        assert (catalogue.generation(name), jobs.job(job.job_id)) == (made, job)
+        assert jobs.unfinished(job.job_id) == 1
+        assert catalogue.end(job, state, NOW + 5, "why")
+        ended = jobs.job(job.job_id)
+        assert ended is not None
+        assert (ended.state, ended.error, ended.ended_at) == (state, "why", NOW + 5)
+        assert catalogue.generation(name) == replace(made, state=after)
+        assert not catalogue.end(job, JobState.FAILED, NOW + 6)
+    with pytest.raises(IntegrityError):
+        catalogue.begin(made, making(made, "job-9"), RANGES)
+    assert jobs.job("job-9") is None
+
+
+@pytest.mark.parametrize(
+    ("at", "second"), [("start", "INSERT INTO jobs"), ("end", "UPDATE generations")]
+)
+def test_a_generation_is_not_left_without_a_job(
+    sql_record: SqlRecord, at: str, second: str
+) -> None:
+    """The second half cannot be written: the first one is not there either."""
+    catalogue, jobs = sql_record.catalogue, sql_record.jobs
+    reindexing = Reindexing(catalogue, jobs, sql_record.of, describe, SystemClock(), str)
+    name = generation_id(OTHER)
+    made = Generation(name, name, "", OTHER, IndexParameters(), GenerationState.BUILDING, NOW)
+    job = making(made)
+    calls = {
+        "start": lambda: reindexing.start(Plan(made, job, tuple(RANGES))),
+        "end": lambda: reindexing.end(job, JobState.SUCCEEDED, NOW + 1),
+    }
+    if at == "end":
+        calls["start"]()
+    before = (catalogue.generation(name), jobs.job(job.job_id))
+
+    def fail(*told: object) -> None:
+        if second in str(told[2]):
+            raise ConnectionResetError
+
+    listen(sql_record._engine, "before_cursor_execute", fail)
+    with pytest.raises(ConnectionResetError):
+        calls[at]()
+    remove(sql_record._engine, "before_cursor_execute", fail)
+    assert (catalogue.generation(name), jobs.job(job.job_id)) == before
+    # The same is done again, by a retry or by the next runner.
+    calls[at]()
+    assert calls["end"]() is (at == "start")
+    reindexing.delete(name)
 
 
 def test_vectors_and_families_lie_beside_each_other(sql_record: SqlRecord) -> None:
