@@ -118,7 +118,7 @@ def build_service(settings: Settings) -> Service:
         jobs.catalogue, jobs.jobs, jobs.record, describe, clock, partial(discard_index, settings)
     )
     cutover = Cutover(
-        stages, jobs.catalogue, jobs.jobs, jobs.record, book, dissector, writer, clock,
+        stages, record.catalogue, jobs.jobs, jobs.record, book, dissector, writer, clock,
         Staging(staging.make, staging.release, staging.retire), threads.staging,
     )  # fmt: skip
     return Service(

@@ -56,6 +56,7 @@ class Staging:
 class Cutover:
     """Loads a generation, lets it catch up, and puts it in the place of the one that answers.
 
+    `catalogue` writes as the server's one writer does: only that knows if a commit was taken.
     Its index and detector change on the staging thread alone until it takes over, and on the
     writing thread from then on.
     """
@@ -84,16 +85,15 @@ class Cutover:
         self._staging = staging
         self._thread = thread
 
-    async def run(
-        self, job: Job, generation: Generation, done: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Let a generation take over, and say so to `done`.
+    async def run(self, job: Job, generation: Generation) -> None:
+        """Let a generation take over, which ends the job.
 
         Raises CancelledCutoverError if the job is cancelled before, and whatever loading raises.
         """
         stage = await self._staging.make(generation)
-        move = _Move(stage, generation, self._vectors(generation), generation.placed)
         try:
+            vectors = await self._on_thread(lambda: self._vectors(generation))
+            move = _Move(stage, generation, vectors, generation.placed)
             await self._on_thread(lambda: restore(stage, move.placed))
             await self._references(move)
             await self._catch_up(job, move)
@@ -105,7 +105,6 @@ class Cutover:
             raise
         _log.info("generation_serves", generation=generation.generation_id)
         self._staging.retire(old)
-        await done()
 
     async def _references(self, move: _Move) -> None:
         """Embed the items of reference sets that the generation has not."""
@@ -139,7 +138,7 @@ class Cutover:
     async def _take_over(self, job: Job, move: _Move) -> Stage:
         while True:
             old = self._stages.serving
-            flipping = asyncio.ensure_future(self._writer.call(lambda: self._flip(move)))
+            flipping = asyncio.create_task(self._flipped(job, move))
             try:
                 flipped = await asyncio.shield(flipping)
             except asyncio.CancelledError:
@@ -149,6 +148,15 @@ class Cutover:
             if flipped:
                 return old
             await self._advance(job, move)
+
+    async def _flipped(self, job: Job, move: _Move) -> bool:
+        try:
+            return await self._writer.call(lambda: self._flip(job, move))
+        except Exception:
+            # The record may have it and memory not, or have another writer: a write will tell, and
+            # end the process then. The probe writes soon, whether or not prompts come.
+            self._writer.writable = False
+            raise
 
     async def _behind(self, move: _Move) -> int:
         last = await self._on_thread(self._stages.serving.record.last_seq)
@@ -175,7 +183,7 @@ class Cutover:
         await self._on_thread(lambda: move.take(batch, vectors, self._stages.serving))
         await self._note(job, now.phase, move)
 
-    def _flip(self, move: _Move) -> bool:
+    def _flip(self, job: Job, move: _Move) -> bool:
         """Take over between two commits; False if there are prompts without a vector. Writer."""
         serving, stage = self._stages.serving, move.stage
         last = serving.record.last_seq()
@@ -186,7 +194,8 @@ class Cutover:
                 return False
             move.take(batch, np.stack([held[seq] for seq in seqs]), serving)
         campaigns = self._book.rebased(self._families(move))
-        self._catalogue.flip(move.generation.generation_id, campaigns, last, self._clock.now())
+        name, now = move.generation.generation_id, self._clock.now()
+        self._catalogue.flip(name, campaigns, last, now, job.job_id)
         self._stages.next = stage
         self._stages.flip()
         self._book.take_over(stage.generation, campaigns)

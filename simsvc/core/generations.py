@@ -127,7 +127,7 @@ class Generations:
     async def _activate(self, job: Job, generation: Generation, noted: asyncio.Event) -> None:
         await noted.wait()
         try:
-            await self._cutover.run(job, generation, lambda: self._end(job, JobState.SUCCEEDED))
+            await self._cutover.run(job, generation)
         except CancelledCutoverError:
             await self._end(job, JobState.CANCELLED)
         except (SimsvcError, ActivationError, LookupError, OSError) as error:

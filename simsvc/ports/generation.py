@@ -81,11 +81,18 @@ class Catalogue(Protocol):
         """Keep what was found out about a generation, as JSON, and how far it goes."""
         ...
 
-    def flip(self, generation_id: str, campaigns: Sequence[Campaign], last: int, now: int) -> None:
+    def flip(
+        self,
+        generation_id: str,
+        campaigns: Sequence[Campaign],
+        last: int,
+        now: int,
+        job_id: str = "",
+    ) -> None:
         """Let a generation answer and retire the other, with campaigns as it sees them, at once.
 
-        `last` is the last seq that the other one has, `now` the time in µs. Raises LookupError if
-        it is not there to take over.
+        `last` is the last seq that the other one has, `now` the time in µs. The job, if there is
+        one, has succeeded then. Raises LookupError if it is not there to take over.
         """
         ...
 

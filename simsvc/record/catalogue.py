@@ -95,7 +95,14 @@ class SqlCatalogue:
             values = {"report": report, "calibration": calibration, "placed": placed}
             connection.execute(update(table).where(where).values(values))
 
-    def flip(self, generation_id: str, campaigns: Sequence[Campaign], last: int, now: int) -> None:
+    def flip(
+        self,
+        generation_id: str,
+        campaigns: Sequence[Campaign],
+        last: int,
+        now: int,
+        job_id: str = "",
+    ) -> None:
         """See `Catalogue.flip`."""
         table, held = tables.generations, tables.campaigns
         ready = (GenerationState.SHADOW, GenerationState.RETIRED)
@@ -108,6 +115,7 @@ class SqlCatalogue:
             serve = update(table).where(*mine).values(state=GenerationState.SERVING)
             if not connection.execute(serve).rowcount:
                 raise LookupError(f"{generation_id} is not there to take over")
+            end_in(connection, job_id, JobState.SUCCEEDED, now)
             for campaign in campaigns:
                 where = held.c.campaign_id == campaign.campaign_id
                 body = campaign_body(campaign)

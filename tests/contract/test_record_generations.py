@@ -177,7 +177,9 @@ def test_a_flip_is_one_step(sql_record: SqlRecord) -> None:
     former = sql_record.generation
     made = other_generation(sql_record)
     catalogue = sql_record.catalogue
-    catalogue.flip(made.generation_id, (), 2, NOW)
+    activating = replace(making(made), kind=JobKind.ACTIVATE)
+    sql_record.jobs.add_job(activating, ())
+    catalogue.flip(made.generation_id, (), 2, NOW, activating.job_id)
     serving, retired = catalogue.serving(), catalogue.generation(former.generation_id)
     assert serving is not None
     assert retired is not None
@@ -187,9 +189,17 @@ def test_a_flip_is_one_step(sql_record: SqlRecord) -> None:
         2,
         NOW,
     )
+    ended = sql_record.jobs.job(activating.job_id)
+    assert ended is not None
+    assert (ended.state, ended.phase, ended.ended_at) == (JobState.SUCCEEDED, Phase.DONE, NOW)
+    # What was in doubt is not called a failure once it is there.
+    assert not sql_record.jobs.end_job(activating.job_id, JobState.FAILED, NOW, "no answer")
+    sql_record.jobs.add_job(replace(activating, job_id="job-2"), ())
     with pytest.raises(LookupError, match="not there to take over"):
-        catalogue.flip("gen-nobody", (), 2, NOW)
+        catalogue.flip("gen-nobody", (), 2, NOW, "job-2")
     assert catalogue.serving() == serving
+    [running] = sql_record.jobs.jobs(JobState.RUNNING)
+    assert running.job_id == "job-2"
 
 
 def test_the_record_opens_for_the_model_that_serves(place: Place) -> None:
