@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from simsvc.core.views import Dissector
 from simsvc.core.writer import Writer
 from simsvc.domain.chunks import chunks
 from simsvc.domain.generation import Job, Phase
+from simsvc.domain.reference import ReferenceItem, ReferenceSet
 from simsvc.ports.clock import Clock
 from simsvc.ports.embedder import Priority
 from simsvc.ports.generation import Catalogue, Generation
@@ -115,15 +116,23 @@ class Cutover:
             there = {i.hash for i in await self._on_thread(
                 partial(stage.record.reference_items, held.name)
             )}  # fmt: skip
-            missing = [i for i in items if i.hash not in there and texts[i.hash] is not None]
+            # What was added between the two reads has no text here, and comes with the next look.
+            missing = [i for i in items if i.hash not in there and texts.get(i.hash) is not None]
             for part in chunks(missing, _REFERENCES):
                 wanted = [texts[i.hash] or "" for i in part]
                 made = await stage.embedder.embed(wanted, Priority.BULK)
                 again = items_again(part, texts, made)
-                add = partial(stage.record.add_references, held.name, held.kind)
-                await self._writer.call(partial(add, again, held.created_at))
+                await self._writer.call(partial(self._add_references, stage, held, again))
         load = partial(stage.detector.library.load, stage.record, self._dissector)
         await self._writer.call(load)
+
+    def _add_references(
+        self, stage: Stage, held: ReferenceSet, items: Sequence[ReferenceItem]
+    ) -> None:
+        # A set that was deleted while its items were embedded must not come back.
+        there = {i.hash for i in self._stages.serving.record.reference_items(held.name)}
+        if left := [i for i in items if i.hash in there]:
+            stage.record.add_references(held.name, held.kind, left, held.created_at)
 
     async def _catch_up(self, job: Job, move: _Move) -> None:
         """Embed and index what came since, then go on with new prompts embedded for both."""
@@ -132,6 +141,8 @@ class Cutover:
             await self._advance(job, move)
         await self._note(job, Phase.DUAL_EMBEDDING, move)
         self._stages.next = move.stage
+        # From here on sets are loaded and deleted for both; this is what came before.
+        await self._references(move)
         while await self._behind(move) > _LAST:
             await self._advance(job, move)
 

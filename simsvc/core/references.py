@@ -39,18 +39,13 @@ class ReferenceSets:
         for known in await self.all():
             if known.name == name and known.kind is not kind:
                 raise InvalidError([Violation("kind", "OTHER_KIND", "the set is of another kind")])
-        for stage in list(self._stages):
-            embeddings = await stage.embedder.embed(texts, Priority.BULK)
-            items = [
-                ReferenceItem(
-                    self._keyring.text_hash("reference", text),
-                    embedding.vector,
-                    self._dissector.shingles(text),
-                    text,
-                )
-                for text, embedding in zip(texts, as_stored(embeddings), strict=True)
-            ]
-            await self._writer.call(partial(self._add, stage, name, kind, items))
+        left, done = list(self._stages), set[str]()
+        while left:
+            items = await self._items(left[0], texts)
+            there = await self._writer.call(partial(self._add, left[0], name, kind, items))
+            done.add(left[0].generation)
+            # A generation that came in between may have looked for sets before this one was there.
+            left = [stage for stage in there if stage.generation not in done]
         return next(s for s in await self.all() if s.name == name)
 
     async def all(self) -> list[ReferenceSet]:
@@ -62,11 +57,25 @@ class ReferenceSets:
         if not await self._writer.call(lambda: self._delete(name)):
             raise NotFoundError("reference set")
 
+    async def _items(self, stage: Stage, texts: Sequence[str]) -> list[ReferenceItem]:
+        embeddings = await stage.embedder.embed(texts, Priority.BULK)
+        return [
+            ReferenceItem(
+                self._keyring.text_hash("reference", text),
+                embedding.vector,
+                self._dissector.shingles(text),
+                text,
+            )
+            for text, embedding in zip(texts, as_stored(embeddings), strict=True)
+        ]
+
     def _add(
         self, stage: Stage, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem]
-    ) -> None:
+    ) -> list[Stage]:
+        """Add items for one generation; return those that there are, as only this thread flips."""
         stage.record.add_references(name, kind, items, self._clock.now())
         stage.detector.library.load(stage.record, self._dissector)
+        return list(self._stages)
 
     def _delete(self, name: str) -> bool:
         gone = self._stages.serving.record.delete_references(name)
