@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
 from simsvc.core.cutover import ActivationError, CancelledCutoverError, Cutover
 from simsvc.core.reindex import Plan, Reindexing, ReindexSpec
-from simsvc.domain.errors import NotNowError, SimsvcError
+from simsvc.domain.errors import NotNowError, SimsvcError, UnavailableError
 from simsvc.domain.generation import GenerationState, Job, JobKind, JobState, Phase
 from simsvc.ports.clock import Clock
 from simsvc.ports.generation import Generation
 
 _POLL = 0.2
+_AGAIN = 1.0
+# What tells its reason in words that an operator may read.
+_TOLD = (SimsvcError, ActivationError, LookupError, OSError)
 _READY = (GenerationState.SHADOW, GenerationState.RETIRED)
 _log = structlog.get_logger()
 
@@ -126,13 +131,30 @@ class Generations:
 
     async def _activate(self, job: Job, generation: Generation, noted: asyncio.Event) -> None:
         await noted.wait()
+        name = generation.generation_id
         try:
             await self._cutover.run(job, generation)
         except CancelledCutoverError:
-            await self._end(job, JobState.CANCELLED)
-        except (SimsvcError, ActivationError, LookupError, OSError) as error:
-            _log.error("activation_failed", generation=generation.generation_id, reason=str(error))
-            await self._end(job, JobState.FAILED, str(error))
+            await self._end_at_last(job, JobState.CANCELLED)
+        except _TOLD as error:
+            _log.error("activation_failed", generation=name, reason=str(error))
+            await self._end_at_last(job, JobState.FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - models, indexes and drivers raise what they like
+            # Its words may hold texts. It ends the cut-over only: a server that lost the record
+            # cannot write either, and that ends the process.
+            reason = f"it failed with {type(error).__name__}"
+            _log.error("activation_failed", generation=name, reason=reason, at=_place_of(error))
+            await self._end_at_last(job, JobState.FAILED, reason)
+
+    async def _end_at_last(self, job: Job, state: JobState, error: str = "") -> None:
+        """Note how a job ended as soon as the record can be written: what failed may be that."""
+        while True:
+            try:
+                await self._end(job, state, error)
+            except UnavailableError:
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
 
     async def _end(self, job: Job, state: JobState, error: str = "") -> None:
         now = self._clock.now()
@@ -153,3 +175,9 @@ class Generations:
             created_at=now,
             updated_at=now,
         )
+
+
+def _place_of(error: Exception) -> str:
+    """Return where an error was raised."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{Path(frame.f_code.co_filename).name}:{line}"
