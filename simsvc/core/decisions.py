@@ -11,6 +11,7 @@ from simsvc.core.rulings import (
     kept_apart,
     merged,
     merged_into,
+    of_both,
     part_of,
     without_accounts,
 )
@@ -132,6 +133,8 @@ def merge(campaign: Campaign, others: Sequence[Campaign], text: str) -> Ruling:
             "evidence": [[e.signal, e.family] for e in campaign.evidence],
             "confidence": int(campaign.confidence),
             "tactics": campaign.tactics,
+            "review": _inheritable(campaign.review),
+            "of_both": of_both(campaign, others),
         },
         comment=text,
     )
@@ -230,6 +233,16 @@ def _awake(campaign: Campaign) -> CampaignState:
 def _judgement(review: Review) -> dict[str, Any]:
     names = ("verdict", "reason", "comment", "by", "at", "news")
     return {name: getattr(review, name) for name in names}
+
+
+def _inheritable(review: Review) -> dict[str, Any]:
+    """Return what a merge may add to."""
+    return {
+        "assignee": review.assignee,
+        "excluded": sorted(review.excluded),
+        "apart": sorted(review.apart),
+        "news": review.news,
+    }
 
 
 def _told(review: Review, state: CampaignState) -> dict[str, Any]:

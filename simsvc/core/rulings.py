@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -112,13 +112,54 @@ def _both_reviews(first: Campaign, other: Campaign) -> Review:
     mine, theirs = first.review, other.review
     told = mine.news
     if theirs.verdict is Verdict.CONFIRMED and mine.verdict is not Verdict.CONFIRMED:
-        told = (*told, f"{other.campaign_id}, which was confirmed, is now part of it")
+        told = (*told, _confirmed_part(other))
     return replace(
         mine,
         assignee=mine.assignee or theirs.assignee,
         excluded=mine.excluded | (theirs.excluded - first.members.keys()),
         apart=(mine.apart | theirs.apart) - {first.campaign_id, other.campaign_id},
         news=told,
+    )
+
+
+def _confirmed_part(other: Campaign) -> str:
+    return f"{other.campaign_id}, which was confirmed, is now part of it"
+
+
+def of_both(first: Campaign, others: Sequence[Campaign]) -> list[int]:
+    """Return seqs of prompts that a campaign rests on, and one of others too."""
+    theirs = b"".join(other.source for other in others)
+    both = np.intersect1d(np.frombuffer(first.source, "<i8"), np.frombuffer(theirs, "<i8"))
+    return [int(seq) for seq in both]
+
+
+def own_source(whole: Campaign, others: Sequence[Campaign], both: Sequence[int]) -> bytes:
+    """Return what a campaign rests on without what others brought; `both` was its own too."""
+    theirs = np.frombuffer(b"".join(other.source for other in others), "<i8")
+    brought = np.setdiff1d(theirs, np.array(both, "<i8"))
+    left = np.setdiff1d(np.frombuffer(whole.source, "<i8"), brought)
+    return left.astype("<i8").tobytes()
+
+
+def own_review(
+    whole: Campaign, others: Sequence[Campaign], before: Review, members: Collection[int]
+) -> Review:
+    """Return a review without what others brought; what people have decided since stays.
+
+    `before` and `members` are the review and the accounts of the campaign before the merge.
+    """
+    now = whole.review
+    named = next((o.review.assignee for o in others if o.review.assignee), "")
+    inherited = not before.assignee and now.assignee == named
+    excluded = {a for o in others for a in o.review.excluded} - before.excluded - set(members)
+    apart = {name for o in others for name in o.review.apart} - before.apart
+    news = {_confirmed_part(o) for o in others} - set(before.news)
+    return replace(
+        now,
+        assignee="" if inherited else now.assignee,
+        excluded=now.excluded - excluded,
+        apart=now.apart - apart,
+        news=tuple(text for text in now.news if text not in news),
     )
 
 

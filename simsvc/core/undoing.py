@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,18 @@ from simsvc.core.decisions import (
     recount,
     restored,
 )
-from simsvc.core.rulings import kept_apart, merged, merged_into, readmitted
+from simsvc.core.rulings import (
+    kept_apart,
+    merged,
+    merged_into,
+    own_review,
+    own_source,
+    readmitted,
+)
 from simsvc.domain.audit import AuditEntry
 from simsvc.domain.campaign import Campaign, CampaignState, Change, Member
 from simsvc.domain.errors import NotNowError
+from simsvc.domain.review import Review
 from simsvc.domain.verdict import Confidence
 
 UNDO = "undo"
@@ -130,7 +138,7 @@ def _unmerged(campaign: Campaign, detail: Json, get: Get) -> tuple[tuple[Change,
     added = {(e.signal, e.family) for other in others for e in other.evidence} - known
     families = {f for other in others for f in other.families} - set(detail["families"])
     host = replace(
-        recount(campaign, left),
+        recount(_disinherited(campaign, others, detail), left),
         evidence=tuple(e for e in campaign.evidence if (e.signal, e.family) not in added),
         families=tuple(f for f in campaign.families if f not in families),
         confidence=Confidence(detail["confidence"]),
@@ -141,6 +149,24 @@ def _unmerged(campaign: Campaign, detail: Json, get: Get) -> tuple[tuple[Change,
         host, part = kept_apart(host, other)
         parts.append((Change.REOPENED, part))
     return ((Change.REVIEWED, host), *parts)
+
+
+def _disinherited(campaign: Campaign, others: Sequence[Campaign], detail: Json) -> Campaign:
+    """Return a campaign without what it has of others' reviews and sources."""
+    if "review" not in detail:
+        return campaign  # Merged by an older version, which did not note them.
+    old = detail["review"]
+    before = Review(
+        assignee=old["assignee"],
+        excluded=frozenset(old["excluded"]),
+        apart=frozenset(old["apart"]),
+        news=tuple(old["news"]),
+    )
+    return replace(
+        campaign,
+        source=own_source(campaign, others, detail["of_both"]),
+        review=own_review(campaign, others, before, detail["members"]),
+    )
 
 
 def _joined(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from simsvc.core.access import Principal, Role
 from simsvc.core.auditing import AuditLog
 from simsvc.core.campaigns import CampaignBook, CampaignRule
@@ -30,9 +32,11 @@ def about(
     confidence: Confidence = Confidence.MEDIUM,
 ) -> Finding:
     members = tuple(Member(a, a, NOW, NOW, 3, 0.9, ("asks for the set",)) for a in accounts)
+    source = np.array([accounts[0], 2], "<i8").tobytes()
     return Finding(
-        accounts[0], 0, evidence, members, confidence, ("partition",), None, (), (), -50.0
-    )
+        accounts[0], 0, evidence, members, confidence, ("partition",), None, (), (), -50.0,
+        source=source,
+    )  # fmt: skip
 
 
 class Desk:

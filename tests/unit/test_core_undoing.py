@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simsvc.core.undoing import undo
 from simsvc.domain.audit import AuditFilter
+from simsvc.domain.campaign import CampaignState
 from simsvc.domain.errors import (
     ForbiddenError,
     InvalidError,
@@ -77,6 +82,61 @@ async def test_the_log_says_what_was_before_and_after(desk: Desk) -> None:
     assert (await desk.log.verify()).broken == 0
 
 
+async def test_undoing_a_merge_takes_the_other_review_back(desk: Desk) -> None:
+    a, b = desk.opened(range(1, 21)), await _reviewed(desk)
+    [c] = desk.at(b).review.apart
+    await desk.reviews.merge(REVIEWER, a, desk.etag(a), [b], "")
+    whole = desk.at(a).review
+    assert (whole.assignee, whole.apart, len(whole.news)) == ("bob", {c}, 1)
+    await desk.undo(a)
+    review = desk.at(a).review
+    assert (review.assignee, review.news, review.apart) == ("", (), {b})
+    assert review.excluded == desk.at(b).members.keys()
+    assert _seqs(desk, a) == {1, 2}
+    await desk.reviews.merge(REVIEWER, a, desk.etag(a), [c], "")
+    assert 31 in desk.at(a).members
+
+
+async def test_undoing_a_merge_keeps_what_was_decided_since_and_before(desk: Desk) -> None:
+    a, b = desk.opened(range(1, 21)), await _reviewed(desk)
+    await desk.reviews.exclude(REVIEWER, a, desk.etag(a), "account-1", "")
+    await desk.reviews.merge(REVIEWER, a, desk.etag(a), [b], "")
+    merge = desk.last()
+    await desk.reviews.assign(REVIEWER, a, desk.etag(a), "carol")
+    await desk.reviews.exclude(REVIEWER, a, desk.etag(a), "account-2", "")
+    await desk.undo(a, merge)
+    review = desk.at(a).review
+    assert review.assignee == "carol"
+    assert review.excluded == {1, 2} | desk.at(b).members.keys()
+
+
+async def test_a_merge_from_before_reviews_were_noted_is_undone(desk: Desk) -> None:
+    a, b = desk.opened(range(1, 21)), await _reviewed(desk)
+    await desk.reviews.merge(REVIEWER, a, desk.etag(a), [b], "")
+    entry = desk.core.record.entries[-1]
+    detail = json.loads(entry.note.detail)
+    del detail["review"], detail["of_both"]
+    old = replace(entry, note=replace(entry.note, detail=json.dumps(detail)))
+    ruling = undo(desk.at(a), old, desk.book.get)
+    [host, part] = (campaign for _, campaign in ruling.changes)
+    assert (host.review.assignee, part.state) == ("bob", CampaignState.OPEN)
+
+
+async def _reviewed(desk: Desk) -> str:
+    """Return a campaign that bob confirmed; 30 is excluded, and 31 and 32 are split off."""
+    b = desk.opened(range(30, 43))
+    reviews = desk.reviews
+    await reviews.assign(REVIEWER, b, desk.etag(b), "bob")
+    await reviews.exclude(REVIEWER, b, desk.etag(b), "account-30", "")
+    await reviews.split(REVIEWER, b, desk.etag(b), ["account-31", "account-32"], "")
+    await reviews.confirm(REVIEWER, b, desk.etag(b), "")
+    return b
+
+
+def _seqs(desk: Desk, campaign_id: str) -> set[int]:
+    return set(np.frombuffer(desk.at(campaign_id).source, "<i8").tolist())
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["assign", "confirm", "dismiss", "reopen", "exclude", "merge", "split"]),
@@ -97,11 +157,10 @@ def test_undoing_everything_backwards_restores_what_was_judged(
 async def _do_and_undo(steps: list[tuple[str, int]]) -> None:
     core = Core()
     desk = Desk(core)
-    a, b = desk.opened(range(1, 21)), desk.opened(range(30, 41))
+    a, b = desk.opened(range(1, 21)), await _reviewed(desk)
     done = []
     for kind, number in steps:
-        before = (set(desk.at(a).members), desk.at(a).review.verdict, desk.at(a).state,
-                  desk.at(a).review.assignee, desk.at(b).state)  # fmt: skip
+        before = _standing(desk, a, b)
         try:
             await _step(desk, a, b, kind, number)
         except (NotNowError, InvalidError):
@@ -109,11 +168,17 @@ async def _do_and_undo(steps: list[tuple[str, int]]) -> None:
         done.append((desk.last(), before))
     for position, before in reversed(done):
         await desk.undo(a, position)
-        now = (set(desk.at(a).members), desk.at(a).review.verdict, desk.at(a).state,
-               desk.at(a).review.assignee, desk.at(b).state)  # fmt: skip
-        assert now == before
+        assert _standing(desk, a, b) == before
     assert (await desk.log.verify()).broken == 0
     await core.stop()
+
+
+def _standing(desk: Desk, a: str, b: str) -> tuple[object, ...]:
+    """Return what undoing restores: all but the walls between the two."""
+    mine, review = desk.at(a), desk.at(a).review
+    return (set(mine.members), review.verdict, mine.state, review.assignee, review.news,
+            review.excluded - desk.at(b).members.keys(), review.apart - {b}, mine.source,
+            desk.at(b).state)  # fmt: skip
 
 
 async def _step(desk: Desk, a: str, b: str, kind: str, number: int) -> None:
