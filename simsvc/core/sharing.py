@@ -16,7 +16,7 @@ from simsvc.core.insight.campaigns import attributed
 from simsvc.core.insight.desk import Desk
 from simsvc.core.insight.links import sampled
 from simsvc.core.stage import Stage
-from simsvc.domain.campaign import Campaign, Evidence, Member
+from simsvc.domain.campaign import Campaign, CampaignState, Evidence, Member
 from simsvc.domain.errors import NotNowError
 from simsvc.domain.prompt import Message, views_of
 from simsvc.domain.pseudonyms import pseudonym
@@ -66,13 +66,16 @@ class Sharing:
     async def case(self, who: Principal, campaign_id: str, how: str) -> SharedCase:
         """Return a campaign as others may see it; written down, `how` it leaves the house.
 
-        NotNowError where no key is shared, too few accounts are in it to be told of, or a reviewer
-        has dismissed it.
+        NotNowError where no key is shared, it is part of another one, too few accounts are in it to
+        be told of, or a reviewer has dismissed it.
         """
         if not self._rule.active:
             text = "set sharing_keys and sharing_key_id, which a partner has too"
             raise NotNowError("NO_SHARING_KEY", text)
         campaign = self._desk.campaign(campaign_id)
+        if campaign.state is CampaignState.MERGED:
+            # What people decide now is about the other one: this is what it was then.
+            raise NotNowError("CAMPAIGN_MERGED", f"it is part of {campaign.merged_into} by now")
         if campaign.extent.actors < self._rule.k:
             text = (
                 f"fewer than {self._rule.k} accounts, organisations collapsed: telling of them "

@@ -12,6 +12,7 @@ from simsvc.client import AsyncClient, AuditEntry, Campaign, Connection, GetServ
 from simsvc.companion import console_environment
 from simsvc.console import words
 from simsvc.console.inert import visible
+from simsvc.console.pages import Pages
 from simsvc.console.sessions import IDLE_SECONDS, LONGEST_SECONDS, Session, Sessions
 from simsvc.console.shield import is_own
 
@@ -87,6 +88,13 @@ def test_changes_are_told_value_by_value() -> None:
     )
     assert words.changes(entry) == ["assignee: – → ben", "accounts: 3 → 2"]
     assert words.changes(AuditEntry()) == []
+
+
+@pytest.mark.parametrize(("merged_into", "offered"), [("", True), ("cmp_2", False)])
+def test_only_what_stands_by_itself_can_be_exported(merged_into: str, offered: bool) -> None:
+    campaign = Campaign(campaign_id="cmp_1", merged_into=merged_into)
+    page = Pages().text("_export.html", {"campaign": campaign, "may_review": True})
+    assert ("/campaigns/cmp_1/export" in page) is offered
 
 
 class Clock:

@@ -84,6 +84,17 @@ async def test_what_a_reviewer_has_dismissed_does_not_leave_the_house(world: Wor
     assert world.core.record.notes == []
 
 
+async def test_what_is_part_of_another_campaign_does_not_leave_by_its_old_name(
+    world: World,
+) -> None:
+    # The other one may have been dismissed, or accounts excluded from it.
+    world.report(replace(world.campaign, state=CampaignState.MERGED, merged_into="cmp_2"))
+    with pytest.raises(NotNowError, match="cmp_2") as caught:
+        await world.sharing.case(WHO, "cmp_1", "stix")
+    assert caught.value.reason == "CAMPAIGN_MERGED"
+    assert world.core.record.notes == []
+
+
 async def test_a_data_set_too_small_for_a_partner_to_take_is_not_told(world: World) -> None:
     world.know("small", ITEMS[: LEAST - 1])
     world.know("large", ITEMS[:LEAST])
