@@ -59,6 +59,11 @@ class Status:
         return self._stages.serving.embedder.info
 
     @property
+    def dimension(self) -> int:
+        """Return how many values a vector has."""
+        return self._stages.serving.index.dimension
+
+    @property
     def calibration(self) -> Calibration:
         """Return what its thresholds rest on."""
         return self._stages.serving.calibration

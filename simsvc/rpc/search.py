@@ -46,7 +46,8 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         self, request: search_pb2.SearchPromptsRequest, context: Context
     ) -> search_pb2.SearchPromptsResponse:
         """See search.proto."""
-        query = _Reader(self._limits, self._similarity).query(request)
+        reader = _Reader(self._limits, self._similarity, self._status.dimension)
+        query = reader.query(request)
         found = await self._lookup.search(current_call.get().principal, query)
         return search_pb2.SearchPromptsResponse(
             groups=[_group(group, found) for group in found.page.groups],
@@ -91,9 +92,10 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 class _Reader:
     """Reads a search request; InvalidError where it is wrong."""
 
-    def __init__(self, limits: Limits, similarity: float) -> None:
+    def __init__(self, limits: Limits, similarity: float, dimension: int) -> None:
         self._limits = limits
         self._similarity = similarity
+        self._dimension = dimension
 
     def query(self, request: search_pb2.SearchPromptsRequest) -> SearchQuery:
         limit = self._limits.page_size
@@ -105,7 +107,7 @@ class _Reader:
         return SearchQuery(
             text=text,
             seq=seq_of(request.prompt_id, "prompt_id") if kind == "prompt_id" else None,
-            vector=tuple(request.vector.values) if kind == "vector" else None,
+            vector=self._vector(request) if kind == "vector" else None,
             where=self._filter(request.filter),
             page_size=size,
             page_token=request.page_token,
@@ -116,6 +118,14 @@ class _Reader:
                 max(1, _PAGE_PROMPTS // size),
             ),
         )
+
+    def _vector(self, request: search_pb2.SearchPromptsRequest) -> tuple[float, ...]:
+        values = request.vector.values
+        # Before they are copied: millions would hold up the event loop.
+        if len(values) != self._dimension:
+            text = f"must hold {self._dimension} values"
+            raise InvalidError([Violation("vector.values", "WRONG_SIZE", text)])
+        return tuple(values)
 
     def _text(self, request: search_pb2.SearchPromptsRequest) -> str:
         if request.WhichOneof("query") == "messages":
