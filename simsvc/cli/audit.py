@@ -13,11 +13,12 @@ from simsvc.cli.show import plain, print_json
 
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log: list, verify.")
 
-# Reviews, then look-ups, then what is shared; the server may know more.
+# Reviews, look-ups, what is shared, then reference sets; the server may know more.
 _ACTIONS = (
     "assign", "comment", "confirm", "dismiss", "reopen", "exclude", "merge", "split", "undo",
     "search", "prompt", "account", "activity", "frames",
     "export", "import", "match", "forget",
+    "load_set", "delete_set",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from simsvc.core.references import ReferenceSets
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.reference import ReferenceKind, ReferenceSet
 from simsvc.domain.validation import Limits, id_violations
+from simsvc.rpc.call import current_call
 from simsvc.rpc.convert import timestamp
 from simsvc.rpc.guard import Context
 from simsvc.v1 import reference_sets_pb2, reference_sets_pb2_grpc
@@ -28,7 +29,8 @@ class ReferenceSetServicer(reference_sets_pb2_grpc.ReferenceSetServiceServicer):
         if wrong:
             raise InvalidError(wrong)
         kind = ReferenceKind(request.kind)
-        made = await self._references.add(request.reference_set_id, kind, list(request.texts))
+        name, texts = request.reference_set_id, list(request.texts)
+        made = await self._references.add(current_call.get().principal, name, kind, texts)
         return _message(made)
 
     async def ListReferenceSets(
@@ -45,7 +47,7 @@ class ReferenceSetServicer(reference_sets_pb2_grpc.ReferenceSetServiceServicer):
         wrong = id_violations("reference_set_id", request.reference_set_id, self._limits)
         if wrong:
             raise InvalidError(wrong)
-        await self._references.delete(request.reference_set_id)
+        await self._references.delete(current_call.get().principal, request.reference_set_id)
         return reference_sets_pb2.DeleteReferenceSetResponse()
 
     def _violations(self, request: reference_sets_pb2.LoadReferenceSetRequest) -> list[Violation]:

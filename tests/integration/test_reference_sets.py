@@ -48,6 +48,10 @@ def test_load_list_delete(client: Client) -> None:
     client.delete_reference_set("sums")
     client.delete_reference_set("app")
     assert list(client.list_reference_sets()) == []
+    deleted, _ = client.audit_entries(action="delete_set")
+    assert (deleted.subject, '"allowed_template"' in deleted.before) == ("app", True)
+    # One for each call: the first set takes two.
+    assert len(list(client.audit_entries(action="load_set"))) == 4
 
 
 @pytest.mark.parametrize(
