@@ -90,8 +90,8 @@ class ReferenceSets:
     ) -> list[Stage]:
         """Add items for one generation; return those that there are, as only this thread flips."""
         stage.record.append_audit(notes)
-        stage.record.add_references(name, kind, items, self._clock.now())
-        stage.detector.library.load(stage.record, self._dissector)
+        new = stage.record.add_references(name, kind, items, self._clock.now())
+        stage.detector.library.add(name, kind, new, self._dissector)
         return list(self._stages)
 
     def _delete(self, who: Principal, name: str) -> bool:
@@ -104,7 +104,7 @@ class ReferenceSets:
         record.append_audit([note])
         record.delete_references(name)
         for stage in self._stages:
-            stage.detector.library.load(stage.record, self._dissector)
+            stage.detector.library.drop(name)
         return True
 
     def _note(

@@ -261,8 +261,11 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
 
     def add_references(
         self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
-    ) -> None:
-        """Add items that are new, making the set at the time `at` (µs). Writing thread only."""
+    ) -> list[ReferenceItem]:
+        """Add items that are new, making the set at the time `at` (µs); return them.
+
+        Writing thread only.
+        """
         ...
 
     def delete_references(self, name: str) -> bool:

@@ -45,7 +45,7 @@ class ReferenceStore(Store):
 
     def add_references(
         self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
-    ) -> None:
+    ) -> list[ReferenceItem]:
         """See `Record.add_references`."""
         s, i = tables.reference_sets, tables.reference_items
         new = {item.hash: item for item in items}
@@ -70,6 +70,7 @@ class ReferenceStore(Store):
             ]
             if rows:
                 connection.execute(insert(i), rows)
+        return list(new.values())
 
     def reference_texts(self, name: str) -> dict[bytes, str | None]:
         """See `Record.reference_texts`."""

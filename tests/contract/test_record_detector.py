@@ -57,7 +57,9 @@ def test_a_campaigns_judgement_comes_back(record: Record) -> None:
 
 def test_reference_sets_grow_by_what_is_new(record: Record) -> None:
     record.add_references("gsm", ReferenceKind.DATA_SET, [item("one"), item("two")], NOW)
-    record.add_references("gsm", ReferenceKind.DATA_SET, [item("two"), item("three")], NOW + 5)
+    more = [item("two"), item("three"), item("three")]
+    new = record.add_references("gsm", ReferenceKind.DATA_SET, more, NOW + 5)
+    assert [i.hash for i in new] == [item("three").hash]
     record.add_references("app", ReferenceKind.ALLOWED_TEMPLATE, [item("frame")], NOW + 9)
     assert record.reference_sets() == [
         ReferenceSet("app", ReferenceKind.ALLOWED_TEMPLATE, 1, NOW + 9),

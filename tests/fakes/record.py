@@ -147,10 +147,11 @@ class MemoryRecord:
 
     def add_references(
         self, name: str, kind: ReferenceKind, items: Sequence[ReferenceItem], at: int
-    ) -> None:
+    ) -> list[ReferenceItem]:
         _, _, held = self._references.setdefault(name, (kind, at, {}))
-        for item in items:
-            held.setdefault(item.hash, item)
+        new = {item.hash: item for item in items if item.hash not in held}
+        held.update(new)
+        return list(new.values())
 
     def delete_references(self, name: str) -> bool:
         return self._references.pop(name, None) is not None

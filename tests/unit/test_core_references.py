@@ -69,6 +69,31 @@ async def test_what_is_refused_is_not_noted(world: World) -> None:
     assert len(world.noted) == 1
 
 
+async def test_a_set_grows_without_being_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A large set comes in hundreds of calls.
+    texts = [f"w{i} x{i} y{i}" for i in range(40)]
+    library, record = world.core.detector.library, world.core.record
+    await world.sets.add(WHO, "b", DATA, texts[:10])
+    read: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "reference_items", read.append)
+        for start in range(0, 40, 7):
+            await world.sets.add(WHO, "b", DATA, texts[start : start + 10])
+        await world.sets.add(WHO, "a", DATA, ["one two three"])
+        await world.sets.add(WHO, "c", ALLOWED, [FRAME])
+    assert read == []
+    again = ReferenceLibrary(library._similarity)
+    again.load(record, world.core.dissector)
+    asked = [*texts, "one two three", FRAME, "nobody knows this"]
+    assert world.found(library, *asked) == world.found(again, *asked)
+    assert world.found(library, *asked)[-4:] == [
+        ("b", 40, False), ("a", 1, False), ("", 0, True), ("", 0, False),
+    ]  # fmt: skip
+    assert library._held.frames == again._held.frames != frozenset()
+
+
 async def test_what_was_found_before_is_looked_for_again(world: World) -> None:
     library = world.core.detector.library
     await world.sets.add(WHO, "a", DATA, ["one two three"])
