@@ -86,8 +86,9 @@ def _parsed(said: dict[str, Any], objects: list[dict[str, Any]]) -> list[Any]:
     whole = said | ({"objects": objects} if objects else {})
     try:
         parsed = stix2.parse(whole, allow_custom=True, version="2.1")
-    except (STIXError, RecursionError, TypeError, ValueError) as error:
-        # The library's own message may hold whatever is in the bundle.
+    except (STIXError, AttributeError, RecursionError, TypeError, ValueError) as error:
+        # The library takes a member for an object without a look, and its own message may hold
+        # whatever is in the bundle.
         raise _wrong("NOT_STIX", _NOT_STIX) from error
     return list(parsed.get("objects", []))
 
@@ -116,7 +117,7 @@ def _sketch(name: str, pattern: str) -> tuple[IndicatorKind, str, Sketch]:
         said = json.loads(pattern)
         kind, key_id = _KINDS[said["kind"]], said["key_id"]
         size, values = said["size"], said["values"]
-    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise _wrong("BAD_PATTERN", f"{name}: the pattern is no sketch") from error
     whole = (
         isinstance(key_id, str)

@@ -99,6 +99,23 @@ def test_what_is_no_bundle_is_refused_by_name(content: bytes) -> None:
     assert {v.field for v in caught.value.violations} == {"bundle"}
 
 
+@pytest.mark.parametrize("where", ["bundle", "identity", "indicator"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("extensions", ["x"]), ("extensions", {"a": 1}), ("granular_markings", [1])],
+)
+def test_members_that_are_not_stix_are_refused_by_name(
+    where: str, name: str, value: object
+) -> None:
+    bundle = json.loads(written(ExportFormat.STIX, case()))
+    for made in (bundle, *bundle["objects"]):
+        if made["type"] == where:
+            made[name] = value
+    with pytest.raises(InvalidError) as caught:
+        read_bundle(json.dumps(bundle).encode())
+    assert [(v.field, v.reason) for v in caught.value.violations] == [("bundle", "NOT_STIX")]
+
+
 def pattern(**changed: object) -> str:
     return json.dumps({"kind": "frame", "key_id": "k", "size": 9, "values": FOUR} | changed)
 
@@ -119,6 +136,8 @@ def test_a_pattern_of_this_kind_is_read() -> None:
         pattern(key_id="a\0b"), pattern(key_id=""), pattern(key_id="\ud800"),
         pattern(key_id="\x1b[31m"), pattern(values=FOUR[:1] * 8),
         pattern(values=FOUR[:3]), pattern(values="0"),
+        # More digits than Python reads.
+        pattern().replace("9", "9" * 5000, 1),
     ],
 )  # fmt: skip
 def test_a_pattern_that_is_no_sketch_is_refused(pattern: str) -> None:
