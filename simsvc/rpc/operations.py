@@ -88,6 +88,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignor
 def _job_id(name: str) -> str:
     if not name.startswith(PREFIX):
         raise NotFoundError("operation")
+    if "\0" in name:
+        # PostgreSQL takes none in a text.
+        raise InvalidError([Violation("name", "NUL", "holds a NUL character")])
     return name.removeprefix(PREFIX)
 
 
