@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from simsvc.client import GetServerInfoResponse, SimsvcRpcError
 from simsvc.console.errors import explained
-from simsvc.console.pages import Reader, Render, Writer, wants_part
+from simsvc.console.pages import Reader, Render, Watcher, Writer, wants_part
 from simsvc.console.sessions import Session
 
 router = APIRouter()
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 @router.get("/system")
-async def system(request: Request, session: Reader, render: Render) -> HTMLResponse:
+async def system(request: Request, session: Watcher, render: Render) -> HTMLResponse:
     """Show how the server is; a part of the page asks again and again."""
     info = await session.client.server_info()
     generations, generations_problem = await _or_why(session.client.generations())

@@ -103,7 +103,22 @@ def cookie_name(request: Request) -> str:
 
 def signed_in(request: Request) -> Session:
     """Return the session of a request. SignInNeededError if there is none."""
-    session = sessions_of(request).find(request.cookies.get(cookie_name(request), ""))
+    return _session(request, used=True)
+
+
+def listening(request: Request) -> Session:
+    """Return the session of a request that an open page makes by itself: that is no use of it."""
+    return _session(request, used=False)
+
+
+def watching(request: Request) -> Session:
+    """Return the session of a page whose parts ask for themselves again and again."""
+    return _session(request, used=not wants_part(request))
+
+
+def _session(request: Request, *, used: bool) -> Session:
+    name = request.cookies.get(cookie_name(request), "")
+    session = sessions_of(request).find(name, used=used)
     if session is None:
         raise SignInNeededError
     request.state.session = session
@@ -122,6 +137,8 @@ def posted(
 
 
 Reader = Annotated[Session, Depends(signed_in)]
+Listener = Annotated[Session, Depends(listening)]
+Watcher = Annotated[Session, Depends(watching)]
 Writer = Annotated[Session, Depends(posted)]
 Render = Annotated[Pages, Depends(pages_of)]
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from simsvc.client import AsyncClient, SimsvcRpcError, WatchCampaignsResponse
 from simsvc.console import words
-from simsvc.console.pages import Pages, Reader, Render, sessions_of, wants_part
+from simsvc.console.pages import Listener, Pages, Reader, Render, sessions_of, wants_part
 from simsvc.console.sessions import Session, Sessions
 
 router = APIRouter()
@@ -95,7 +95,7 @@ class Live:
 @router.get("/events")
 async def events(
     request: Request,
-    session: Reader,
+    session: Listener,
     render: Render,
     last_event_id: Annotated[str, Header()] = "",
     after: str = "",

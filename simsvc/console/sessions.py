@@ -60,12 +60,13 @@ class Sessions:
         )
         return name
 
-    def find(self, name: str) -> Session | None:
-        """Return the session of an id, and note that it is in use; None if it has ended."""
+    def find(self, name: str, *, used: bool = True) -> Session | None:
+        """Return the session of an id, and note if it is used; None if it has ended."""
         session = self._sessions.get(_hash(name))
         if session is None or not self._lasts(session):
             return None
-        session.used = self._clock()
+        if used:
+            session.used = self._clock()
         return session
 
     def lasts(self, session: Session) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from fastapi import FastAPI
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +13,9 @@ from starlette.datastructures import Headers
 
 from simsvc.client import AsyncClient, AuditEntry, Campaign, Connection, GetServerInfoResponse
 from simsvc.companion import console_environment
-from simsvc.console import words
+from simsvc.console import operating, queue, words
 from simsvc.console.inert import visible
-from simsvc.console.pages import Pages
+from simsvc.console.pages import COOKIE, Pages
 from simsvc.console.sessions import IDLE_SECONDS, LONGEST_SECONDS, Session, Sessions
 from simsvc.console.shield import is_own
 
@@ -130,6 +133,64 @@ async def test_a_session_ends_when_idle_and_in_any_case() -> None:
     clock.now += IDLE_SECONDS
     assert sessions.find(other) is None
     await sessions.close_all()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "used"),
+    [
+        ("/system", {}, True),
+        ("/system", {"HX-Request": "true"}, False),
+        ("/events", {}, False),
+        ("/audit", {"HX-Request": "true"}, True),
+    ],
+)
+async def test_what_a_page_asks_by_itself_is_no_use_of_it(
+    path: str, headers: dict[str, str], used: bool
+) -> None:
+    # A tab that nobody looks at would keep its session for the whole day.
+    clock = Clock()
+    app = FastAPI()
+    app.state.sessions, app.state.pages, app.state.live = Sessions(clock), Pages(), queue.Live()
+    for part in (operating, queue):
+        app.include_router(part.router)
+    name, session = await opened(app.state.sessions)
+    session.client = Refusing()  # type: ignore[assignment]
+    clock.now = IDLE_SECONDS - 1
+    with pytest.raises(RefusedError):
+        await asked(app, path, {"Cookie": f"{COOKIE}={name}", **headers})
+    clock.now = IDLE_SECONDS + 1
+    assert app.state.sessions.lasts(session) is used
+
+
+class RefusedError(Exception):
+    pass
+
+
+class Refusing:
+    """A client that ends each request as soon as it is asked something."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RefusedError
+
+
+async def asked(app: FastAPI, path: str, headers: dict[str, str]) -> None:
+    came = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, object]:
+        if not came:
+            await asyncio.Event().wait()
+        return came.pop()
+
+    async def send(message: object) -> None:
+        pass
+
+    raw = [(k.lower().encode(), v.encode()) for k, v in headers.items()]
+    scope = {
+        "type": "http", "method": "GET", "scheme": "http", "path": path, "query_string": b"",
+        "headers": raw, "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
+        "http_version": "1.1",
+    }  # fmt: skip
+    await app(scope, receive, send)  # type: ignore[arg-type]
 
 
 def test_a_console_beside_a_server_gets_none_of_its_settings() -> None:
