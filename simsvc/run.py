@@ -136,7 +136,7 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
         _sharing(settings, service),
         AlertServicer(service.alerts, service.sealer, settings.limits, _test_body),
         ReferenceSetServicer(service.references, settings.limits),
-        ReindexServicer(service.generations, settings.limits),
+        ReindexServicer(service.generations, service.desk, settings.limits),
         OperationsServicer(service.generations, service.sealer),
         InfoServicer(service.status),
     )

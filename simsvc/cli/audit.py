@@ -13,12 +13,13 @@ from simsvc.cli.show import plain, print_json
 
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log: list, verify.")
 
-# Reviews, look-ups, what is shared, then reference sets; the server may know more.
+# Reviews, look-ups, what is shared, reference sets, then generations; the server may know more.
 _ACTIONS = (
     "assign", "comment", "confirm", "dismiss", "reopen", "exclude", "merge", "split", "undo",
     "search", "prompt", "account", "activity", "frames",
     "export", "import", "match", "forget",
     "load_set", "delete_set",
+    "activate", "roll_back", "delete_generation",
 )  # fmt: skip
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from google.longrunning import operations_pb2
 
 from simsvc.core.generations import Generations
+from simsvc.core.insight.desk import Desk
 from simsvc.core.reindex import ReindexSpec
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.validation import Limits, id_violations
+from simsvc.rpc.call import current_call
 from simsvc.rpc.guard import Context
 from simsvc.rpc.reindex_convert import message, operation, parameters, planned
 from simsvc.v1 import reindex_pb2, reindex_pb2_grpc
@@ -19,8 +21,9 @@ _MODEL_BYTES = 4096
 class ReindexServicer(reindex_pb2_grpc.ReindexServiceServicer):
     """See reindex.proto."""
 
-    def __init__(self, generations: Generations, limits: Limits) -> None:
+    def __init__(self, generations: Generations, desk: Desk, limits: Limits) -> None:
         self._generations = generations
+        self._desk = desk
         self._limits = limits
 
     async def StartReindex(
@@ -48,12 +51,14 @@ class ReindexServicer(reindex_pb2_grpc.ReindexServiceServicer):
     ) -> operations_pb2.Operation:
         """See reindex.proto."""
         self._check(request.generation_id)
+        await self._note("activate", request.generation_id)
         return operation(await self._generations.activate(request.generation_id), None)
 
     async def RollbackGeneration(
         self, request: reindex_pb2.RollbackGenerationRequest, context: Context
     ) -> operations_pb2.Operation:
         """See reindex.proto."""
+        await self._note("roll_back", "")
         return operation(await self._generations.roll_back(), None)
 
     async def DeleteGeneration(
@@ -61,8 +66,13 @@ class ReindexServicer(reindex_pb2_grpc.ReindexServiceServicer):
     ) -> reindex_pb2.DeleteGenerationResponse:
         """See reindex.proto."""
         self._check(request.generation_id)
+        await self._note("delete_generation", request.generation_id)
         await self._generations.delete(request.generation_id)
         return reindex_pb2.DeleteGenerationResponse()
+
+    async def _note(self, action: str, generation_id: str) -> None:
+        """Write down what is asked for, before it is done."""
+        await self._desk.audit(current_call.get().principal, action, generation_id)
 
     def _check(self, generation_id: str) -> None:
         wrong = id_violations("generation_id", generation_id, self._limits)

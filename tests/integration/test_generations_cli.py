@@ -60,6 +60,12 @@ def test_another_model_from_the_plan_to_the_deletion(world: World, tmp_path: Pat
         assert shell.states() == {first: "serving"}
         refused = shell.run("generations", "delete", first, "--yes", code=1)
         assert "error: FAILED_PRECONDITION" in refused.stderr
+        # What is refused is noted too: it was asked for.
+        entries = shell.json("audit", "list")
+        assert [(e["action"], e.get("subject")) for e in entries] == [
+            ("delete_generation", first), ("delete_generation", second), ("roll_back", None),
+            ("activate", second),
+        ]  # fmt: skip
         assert server.terminate() == 0
 
 
