@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from simsvc.core.access import ALL_ROLES, Principal
 from simsvc.core.stage import Stage
 from simsvc.domain.generation import JobState
 from simsvc.domain.reference import ReferenceKind
 from tests.unit.cutovers import Changing, HeldEmbedder
 
+WHO = Principal("rita", ALL_ROLES)
 KIND = ReferenceKind.DATA_SET
 MANY = 600
 
@@ -27,21 +29,21 @@ async def changing(tmp_path: Path) -> AsyncIterator[Changing]:
 def sets_of(stage: Stage) -> dict[str, int]:
     """Return how many items each set has that a stage compares with."""
     held = {s.name: s.items for s in stage.record.reference_sets()}
-    assert {s.name: len(s.vectors) for s in stage.detector.library._sets} == held
+    assert {s.name: s.count for s in stage.detector.library._held.sets} == held
     return held
 
 
 async def test_sets_that_change_while_it_catches_up(changing: Changing) -> None:
     for name in ("kept", "gone"):
-        await changing.references.add(name, KIND, [f"an item of {name}"])
+        await changing.references.add(WHO, name, KIND, [f"an item of {name}"])
     # More than is left for the last stretch: new prompts are embedded for the former one alone.
     changing.embedder.at = "text number 0"
     activating = asyncio.create_task(changing.activated())
     await asyncio.wait_for(changing.embedder.reached.wait(), 20)
     assert changing.core.stages.next is None
-    await changing.references.add("kept", KIND, ["another item of kept"])
-    await changing.references.add("new", KIND, ["an item of new"])
-    await changing.references.delete("gone")
+    await changing.references.add(WHO, "kept", KIND, ["another item of kept"])
+    await changing.references.add(WHO, "new", KIND, ["an item of new"])
+    await changing.references.delete(WHO, "gone")
     changing.embedder.go.set()
     assert (await activating).state is JobState.SUCCEEDED
     serving = changing.core.stages.serving
@@ -52,11 +54,11 @@ async def test_sets_that_change_while_it_catches_up(changing: Changing) -> None:
 async def test_a_set_that_is_deleted_while_it_is_embedded_does_not_come_back(
     changing: Changing,
 ) -> None:
-    await changing.references.add("gone", KIND, ["an item of gone"])
+    await changing.references.add(WHO, "gone", KIND, ["an item of gone"])
     changing.embedder.at = "an item of gone"
     activating = asyncio.create_task(changing.activated())
     await asyncio.wait_for(changing.embedder.reached.wait(), 20)
-    await changing.references.delete("gone")
+    await changing.references.delete(WHO, "gone")
     changing.embedder.go.set()
     assert (await activating).state is JobState.SUCCEEDED
     assert sets_of(changing.core.stages.serving) == {}
@@ -66,7 +68,7 @@ async def test_a_set_that_was_begun_before_and_is_loaded_after(changing: Changin
     held = HeldEmbedder("an item")
     former = changing.core.stages.serving
     changing.core.embedder.embed = held.embed
-    adding = asyncio.create_task(changing.references.add("new", KIND, ["an item"]))
+    adding = asyncio.create_task(changing.references.add(WHO, "new", KIND, ["an item"]))
     await asyncio.wait_for(held.reached.wait(), 20)
     assert (await changing.activated()).state is JobState.SUCCEEDED
     held.go.set()
