@@ -225,7 +225,8 @@ async def test_an_index_that_is_ahead_of_its_record_is_made_again(
     core.stages.serving = replace(core.stages.serving, record=backup)
     capsys.readouterr()
     index = start_with_index(core, tmp_path)
-    assert "snapshot_discarded" in capsys.readouterr().out
+    # Where lines go depends on what configured them, if anything did.
+    assert "snapshot_discarded" in "".join(capsys.readouterr())
     assert (index.stats().prompts, index.stats().last_seq) == (72, 72)
     assert core.lifecycle.replayed == 72
     # The seqs of what was lost are given again: the index must hold what they mean now.
