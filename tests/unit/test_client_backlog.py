@@ -48,47 +48,6 @@ def make(**changes: Any) -> Backlog:
     return Backlog(replace(OPTIONS, **changes), chance=lambda: 0.0)
 
 
-@pytest.mark.parametrize("code", list(grpc.StatusCode))
-def test_verdicts(code: grpc.StatusCode) -> None:
-    transient = code.name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
-    expected = Verdict.RETRY if transient else Verdict.REJECTED
-    assert verdict_of(ItemError(code, "no")) is expected
-    assert verdict_of(TAKEN) is Verdict.SENT
-
-
-REMEDIES = {
-    "INVALID_ARGUMENT": Remedy.PARTS,
-    "DEADLINE_EXCEEDED": Remedy.TIME_AND_PARTS,
-    "INTERNAL": Remedy.TIME_AND_PARTS,
-    "UNKNOWN": Remedy.TIME_AND_PARTS,
-    "RESOURCE_EXHAUSTED": Remedy.ROOM,
-    "UNAVAILABLE": Remedy.TIME,
-    "CANCELLED": Remedy.TIME,
-}
-
-
-@pytest.mark.parametrize("code", list(grpc.StatusCode))
-def test_remedies(code: grpc.StatusCode) -> None:
-    expected = REMEDIES.get(code.name, Remedy.NONE)
-    assert remedy_of(SimsvcRpcError(code, "no")) is expected
-
-
-def test_delays_double_up_to_the_maximum() -> None:
-    delays = [retry_delay(n, None, OPTIONS, 0.0) for n in (1, 2, 3, 4, 5, 2000)]
-    assert delays == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
-
-
-@given(
-    st.integers(1, 100),
-    st.none() | st.floats(0, 1000),
-    st.floats(0, 1, exclude_max=True),
-)
-def test_delays_honour_retry_after(attempts: int, asked: float | None, chance: float) -> None:
-    delay = retry_delay(attempts, asked, OPTIONS, chance)
-    assert (asked or 0.0) <= delay <= max(OPTIONS.backoff_max, 1.25 * (asked or 0.0))
-    assert delay > 0
-
-
 def test_a_batch_goes_when_full() -> None:
     backlog = make()
     offer(backlog, "ab")
@@ -251,17 +210,6 @@ def test_what_has_expired_when_it_is_said_to_is_dropped_then() -> None:
         assert backlog.take(due) == []
         assert backlog.wake_at() is None
         assert check(backlog.stats()).dropped_expired == 1
-
-
-@pytest.mark.parametrize("name", ["capacity", "linger", "max_age", "senders", "backoff_max"])
-def test_options_must_be_positive(name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        BufferOptions(**{name: 0})
-
-
-def test_a_batch_must_fit_in_a_message() -> None:
-    with pytest.raises(ValueError, match="batch_bytes"):
-        BufferOptions(batch_bytes=MAX_MESSAGE_BYTES)
 
 
 _RESULTS: st.SearchStrategy[Result] = st.sampled_from(
