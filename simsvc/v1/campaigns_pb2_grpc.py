@@ -62,7 +62,9 @@ class CampaignServiceServicer:
     """
 
     def ListCampaigns(self, request, context):
-        """Lists campaigns, latest change first unless told otherwise. Roles: analyst, reviewer, operator.
+        """Lists campaigns, latest change first unless told otherwise. One that
+        changes between two pages may be on neither, or on both: WatchCampaigns
+        leaves none out. Roles: analyst, reviewer, operator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,10 @@ class CampaignServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CampaignServiceAsyncStub: ...
     ListCampaigns: _grpc.UnaryUnaryMultiCallable[_campaigns_pb2.ListCampaignsRequest, _campaigns_pb2.ListCampaignsResponse]
-    """Lists campaigns, latest change first unless told otherwise. Roles: analyst, reviewer, operator."""
+    """Lists campaigns, latest change first unless told otherwise. One that
+    changes between two pages may be on neither, or on both: WatchCampaigns
+    leaves none out. Roles: analyst, reviewer, operator.
+    """
     GetCampaign: _grpc.UnaryUnaryMultiCallable[_campaigns_pb2.GetCampaignRequest, _campaigns_pb2.Campaign]
     """Reads one campaign with its members and evidence. Roles: analyst, reviewer."""
     WatchCampaigns: _grpc.UnaryStreamMultiCallable[_campaigns_pb2.WatchCampaignsRequest, _campaigns_pb2.WatchCampaignsResponse]
@@ -52,7 +55,10 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListCampaigns: _aio.UnaryUnaryMultiCallable[_campaigns_pb2.ListCampaignsRequest, _campaigns_pb2.ListCampaignsResponse]  # type: ignore[assignment]
-    """Lists campaigns, latest change first unless told otherwise. Roles: analyst, reviewer, operator."""
+    """Lists campaigns, latest change first unless told otherwise. One that
+    changes between two pages may be on neither, or on both: WatchCampaigns
+    leaves none out. Roles: analyst, reviewer, operator.
+    """
     GetCampaign: _aio.UnaryUnaryMultiCallable[_campaigns_pb2.GetCampaignRequest, _campaigns_pb2.Campaign]  # type: ignore[assignment]
     """Reads one campaign with its members and evidence. Roles: analyst, reviewer."""
     WatchCampaigns: _aio.UnaryStreamMultiCallable[_campaigns_pb2.WatchCampaignsRequest, _campaigns_pb2.WatchCampaignsResponse]  # type: ignore[assignment]
@@ -73,7 +79,10 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _campaigns_pb2.ListCampaignsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_campaigns_pb2.ListCampaignsResponse, _abc.Awaitable[_campaigns_pb2.ListCampaignsResponse]]:
-        """Lists campaigns, latest change first unless told otherwise. Roles: analyst, reviewer, operator."""
+        """Lists campaigns, latest change first unless told otherwise. One that
+        changes between two pages may be on neither, or on both: WatchCampaigns
+        leaves none out. Roles: analyst, reviewer, operator.
+        """
 
     @_abc_1.abstractmethod
     def GetCampaign(

@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from simsvc.client import AsyncClient, Client, Connection, SimsvcRpcError
+from simsvc.client import AsyncClient, BufferOptions, Client, Connection, SimsvcRpcError
 from simsvc.client.channel import channel_options, service_config
 from tests.certificates import Authority
 from tests.unit.test_client_support import serving
@@ -56,6 +56,11 @@ def test_connections_that_cannot_work() -> None:
 def test_secrets_are_not_shown() -> None:
     shown = repr(Connection("a:1", "tok", client_certificate=b"cert", client_key=b"key"))
     assert shown == "Connection(address='a:1', tls=False)"
+
+
+def test_a_server_that_is_back_is_looked_for_soon() -> None:
+    longest = int(dict(channel_options())["grpc.max_reconnect_backoff_ms"])
+    assert longest <= 1000 * BufferOptions().backoff_max
 
 
 def test_service_config_covers_all_services() -> None:
