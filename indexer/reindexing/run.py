@@ -147,9 +147,12 @@ class Runner:
             texts = serving.reference_texts(held.name)
             if any(text is None for text in texts.values()):
                 missing.append(held.name)
-            items = [i for i in serving.reference_items(held.name) if texts[i.hash] is not None]
+            # What is added between the two reads, or later, the cut-over takes along.
+            items = [i for i in serving.reference_items(held.name) if texts.get(i.hash) is not None]
             for part in chunks(items, _REFERENCES):
                 made, _ = embed_texts(engine, [texts[i.hash] or "" for i in part])
+                if all(held.name != still.name for still in serving.reference_sets()):
+                    break  # It was deleted meanwhile, and must not come back.
                 again = items_again(part, texts, made)
                 record.add_references(held.name, held.kind, again, held.created_at)
         return missing
