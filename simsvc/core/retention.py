@@ -64,10 +64,12 @@ class Retention:
         stage = self._stages.serving
         gone = stage.record.purge(cutoff, PURGED)
         new = self._forgotten != (stage.generation, cutoff)
+        # A start has made the detector from the record: it knows nothing that is not there.
+        fresh = not self._forgotten[0] and not gone
         if gone or new:
             dropped = stage.index.drop_before(cutoff)
-            # It goes through all that it knows.
-            if dropped or new:
+            # It goes through all that it knows, and commits wait for that.
+            if dropped or (new and not fresh):
                 stage.detector.forget(cutoff)
-                self._forgotten = (stage.generation, cutoff)
+            self._forgotten = (stage.generation, cutoff)
         return gone

@@ -145,6 +145,20 @@ async def test_where_nothing_is_due_memory_is_left_alone(
     assert told == ["drop_before", "forget"]
 
 
+async def test_a_start_with_nothing_due_keeps_no_commit_waiting(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The detector was just made from the record, and to forget is to go through all of it."""
+    pass_time(core, 0)
+    told = count(core, monkeypatch)
+    for _ in range(2):
+        assert await core.lifecycle.retention.run() == 0
+    assert told == ["drop_before"]
+    pass_time(core, DAY + 2 * HOUR)
+    assert await core.lifecycle.retention.run() == OLD
+    assert told[1:3] == ["drop_before", "forget"]
+
+
 async def test_what_came_late_goes_with_the_next_run(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
