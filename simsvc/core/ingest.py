@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from simsvc.core.admission import Admission
 from simsvc.core.commit import Pending, StaleEmbeddingError
@@ -23,6 +24,7 @@ from simsvc.ports.clock import Clock
 from simsvc.ports.embedder import Priority
 from simsvc.ports.record import Answered, OwnerKey
 
+T = TypeVar("T")
 Result = Outcome | SimsvcError
 _Source = asyncio.Future[Outcome] | Answered | RequestIdReusedError
 _RECENT = 16_384
@@ -102,21 +104,22 @@ class Ingest:
         if not admitted:
             answers = [self._recent.get(p.request_id) for p in prompts]
             if all(answers):
-                known = zip(prompts, answers, strict=True)
-                return [self._repeat(p.digest(), answer) for p, answer in known if answer]
+                known = zip(await self._beside(_digests, prompts), answers, strict=True)
+                return [self._repeat(digest, answer) for digest, answer in known if answer]
             self._admission.admit(len(prompts))
         permits = _Permits(len(prompts))
         try:
-            return await self._admitted(await self._arrivals(prompts), permits)
+            return await self._admitted(await self._beside(self._taken_apart, prompts), permits)
         finally:
             self._admission.release(permits.held)
 
-    async def _arrivals(self, prompts: Sequence[Prompt]) -> list[_Arrival]:
-        """Take prompts apart; many at once beside the event loop, which others wait for."""
+    async def _beside(
+        self, work: Callable[[Sequence[Prompt]], list[T]], prompts: Sequence[Prompt]
+    ) -> list[T]:
+        """Do some work on prompts; on many beside the event loop, which others wait for."""
         if len(prompts) <= _FEW:
-            return self._taken_apart(prompts)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._taking, self._taken_apart, prompts)
+            return work(prompts)
+        return await asyncio.get_running_loop().run_in_executor(self._taking, work, prompts)
 
     def _taken_apart(self, prompts: Sequence[Prompt]) -> list[_Arrival]:
         payload_hash = partial(self._keyring.text_hash, "payload")
@@ -276,3 +279,7 @@ class Ingest:
             future.exception()  # It is retrieved here, in case nobody else waits for it.
         else:
             future.set_result(result)
+
+
+def _digests(prompts: Sequence[Prompt]) -> list[bytes]:
+    return [prompt.digest() for prompt in prompts]

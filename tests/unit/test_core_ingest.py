@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from simsvc.domain.errors import OverloadedError, RequestIdReusedError, UnavailableError
-from simsvc.domain.prompt import Outcome
+from simsvc.domain.prompt import Outcome, Prompt
 from simsvc.ports.record import Answered, NewPrompt
 from tests.fakes.record import MemoryRecord
 from tests.unit.helpers import Core, prompt
@@ -63,6 +63,23 @@ async def test_what_there_is_no_room_for_is_refused_before_anything_is_done(core
     finally:
         busy.set()
     core.admission.release(95)
+
+
+async def test_a_large_batch_that_is_sent_again_does_not_hold_the_loop(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [prompt(f"many-{i}", f"text {i}") for i in range(9)]
+    first = await core.ingest.observe(many)
+    digest, threads = Prompt.digest, set[threading.Thread]()
+
+    def noted(self: Prompt) -> bytes:
+        threads.add(threading.current_thread())
+        return digest(self)
+
+    monkeypatch.setattr(Prompt, "digest", noted)
+    assert await core.ingest.observe(many) == first
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_one_request_one_row(core: Core) -> None:
