@@ -42,5 +42,5 @@ def rebuild(
             waiting = 0
         progress(int(batch.rows["seq"][-1]), last)
     index.finish_sealing()
-    index.capture()()
+    index.capture(record.mark)()
     return index.stats().prompts

@@ -78,7 +78,7 @@ def building(
             done += len(batch.rows)
             tell(done)
         index.finish_sealing()
-        index.capture()()
+        index.capture(record.mark)()
         detector.library.load(record, dissector)
         yield Built(generation, record, index, detector, done, int(last - first) / _DAY)
 

@@ -71,7 +71,7 @@ def restore(
 
     Returns how many prompts the newest snapshot did not hold.
     """
-    damage = stage.snapshots.restore(stage.record.highest_seq())
+    damage = stage.snapshots.restore(stage.record.highest_seq(), stage.record.mark)
     if damage:
         _log.warning("snapshot_discarded", generation=stage.generation, reason=damage)
     checkpoint, replayed = stage.index.stats().last_seq, 0
@@ -217,13 +217,15 @@ class Lifecycle:
     async def snapshot(self) -> int:
         """Write a snapshot beside the traffic; return the checkpoint of the newest one.
 
-        A disk that is full is no reason to stop: a restart has more to replay.
+        A disk that is full is no reason to stop, nor a record that cannot be read now: a restart
+        has more to replay.
         """
-        snapshots = self._stages.serving.snapshots
-        write = await self._writer.call(snapshots.capture)
+        stage = self._stages.serving
+        snapshots = stage.snapshots
         try:
+            write = await self._writer.call(lambda: snapshots.capture(stage.record.mark))
             return await asyncio.to_thread(write)
-        except OSError as error:
+        except (OSError, UnavailableError) as error:
             _log.error("snapshot_failed", reason=str(error))
             return snapshots.checkpoint
 

@@ -6,7 +6,6 @@ some of it is written again without, in the background, and its files go with th
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
@@ -18,8 +17,9 @@ from simsvc.index.hot import HotSegment
 from simsvc.index.nearest import nearest_in
 from simsvc.index.sealed import SealedSegment
 from simsvc.index.segments import SegmentRule, Segments
-from simsvc.index.snapshot import CorruptSnapshotError, SnapshotStore, SnapshotView
+from simsvc.index.snapshot import NEWEST, Bound, CorruptSnapshotError, SnapshotStore, SnapshotView
 from simsvc.ports.index import IndexFilter, IndexStats, Neighbours, Rows, Vectors
+from simsvc.ports.snapshots import Mark
 
 # Traffic may come from many buckets in turn: a replay, or clocks that differ.
 _MAX_OPEN = 64
@@ -60,10 +60,10 @@ class SegmentedIndex:
         """See `Snapshots.checkpoint`."""
         return self._store.checkpoint
 
-    def restore(self, highest: int = sys.maxsize) -> str:
+    def restore(self, highest: int = NEWEST.highest, mark: Mark = NEWEST.mark) -> str:
         """See `Snapshots.restore`."""
         try:
-            snapshot = self._store.load(self._dimension, highest)
+            snapshot = self._store.load(self._dimension, Bound(highest, mark))
         except CorruptSnapshotError as error:
             self._store.discard()
             return str(error)
@@ -132,10 +132,11 @@ class SegmentedIndex:
         segments = self._segments.all
         return IndexStats(sum(s.remaining for s in segments), len(segments), self._last_seq)
 
-    def capture(self) -> Callable[[], int]:
+    def capture(self, mark: Mark = NEWEST.mark) -> Callable[[], int]:
         """See `Snapshots.capture`."""
         view = SnapshotView(
             self._last_seq,
+            mark(self._last_seq),
             tuple(s if isinstance(s, SealedSegment) else (s, s.block) for s in self._segments.all),
         )
         return lambda: self._store.write(view)

@@ -17,9 +17,10 @@ from simsvc.index.block import Block
 from simsvc.index.files import checksums, read_hot, read_sealed, replace_file, write_hot
 from simsvc.index.hot import HotSegment
 from simsvc.index.sealed import SealedSegment
+from simsvc.ports.snapshots import Mark
 
 MANIFEST = "manifest.json"
-_VERSION = 3
+_VERSION = 4
 
 
 class CorruptSnapshotError(Exception):
@@ -55,9 +56,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a manifest says: the seq up to which its snapshot goes, and the segments."""
+    """What a manifest says: up to which seq its snapshot goes, who had that, and the segments."""
 
     checkpoint: int
+    mark: str
     entries: tuple[Entry, ...]
 
 
@@ -74,7 +76,7 @@ def read_manifest(folder: Path, generation_id: str) -> Manifest | None:
         if manifest.pop("sha256") != _sha256_of(manifest):
             raise CorruptSnapshotError("the manifest is not what was written")
         entries = tuple(Entry(**entry) for entry in manifest["segments"])
-        return Manifest(int(manifest["checkpoint"]), entries)
+        return Manifest(int(manifest["checkpoint"]), str(manifest["mark"]), entries)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -90,6 +92,7 @@ class SnapshotView:
     """The index at one moment: sealed segments, and hot ones with the block they had."""
 
     checkpoint: int
+    mark: str
     segments: tuple[SealedSegment | tuple[HotSegment, Block], ...]
 
 
@@ -99,6 +102,31 @@ class Loaded:
 
     checkpoint: int
     segments: tuple[HotSegment | SealedSegment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How far the record goes that a snapshot is of, and what it says of a seq; see `Snapshots`."""
+
+    highest: int
+    mark: Mark
+
+    def reason_against(self, manifest: Manifest) -> str:
+        """Return why a snapshot is not of this record, "" if it is."""
+        checkpoint = manifest.checkpoint
+        if checkpoint > self.highest:
+            # The record is older, or another one: it gives the seqs above to other prompts.
+            goes = f"the snapshot goes to seq {checkpoint}"
+            return f"{goes}, and the record never went beyond {self.highest}"
+        mark = self.mark(checkpoint)
+        # Retention may have taken the prompt from the record, before or after the snapshot.
+        if mark and manifest.mark and mark != manifest.mark:
+            return f"seq {checkpoint} was another prompt's when the snapshot was written"
+        return ""
+
+
+# Any snapshot will do.
+NEWEST = Bound(sys.maxsize, lambda _: "")
 
 
 class SnapshotStore:
@@ -113,20 +141,19 @@ class SnapshotStore:
         self._dropped: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def load(self, dimension: int, highest: int = sys.maxsize) -> Loaded:
+    def load(self, dimension: int, bound: Bound = NEWEST) -> Loaded:
         """Read the newest snapshot; empty if there is none.
 
-        CorruptSnapshotError if it is damaged, or goes beyond the seq `highest`: `discard` it, and
-        the record rebuilds everything.
+        CorruptSnapshotError if it is damaged, or not within its bound: `discard` it, and the record
+        rebuilds everything.
         """
         manifest = read_manifest(self.folder, self._generation_id)
         if manifest is None:
             self._remove_unlisted()
             return Loaded(0, ())
-        if manifest.checkpoint > highest:
-            # The record is older, or another one: it gives the seqs above to other prompts.
-            goes = f"the snapshot goes to seq {manifest.checkpoint}"
-            raise CorruptSnapshotError(f"{goes}, and the record never went beyond {highest}")
+        reason = bound.reason_against(manifest)
+        if reason:
+            raise CorruptSnapshotError(reason)
         try:
             segments = tuple(self._read(entry, dimension) for entry in manifest.entries)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
@@ -151,7 +178,7 @@ class SnapshotStore:
             entries = self._write_all(view, new)
             # A manifest that fails late may be there all the same: they stay until the next one.
             self._dropped |= new
-            self._write_manifest(view.checkpoint, entries)
+            self._write_manifest(view, entries)
             self._dropped |= set(self._entries)
             self._dropped -= {entry.folder for entry in entries}
             self._entries = {entry.folder: entry for entry in entries}
@@ -181,11 +208,12 @@ class SnapshotStore:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
             raise
 
-    def _write_manifest(self, checkpoint: int, entries: Sequence[Entry]) -> None:
+    def _write_manifest(self, view: SnapshotView, entries: Sequence[Entry]) -> None:
         manifest = {
             "version": _VERSION,
             "generation": self._generation_id,
-            "checkpoint": checkpoint,
+            "checkpoint": view.checkpoint,
+            "mark": view.mark,
             "segments": [asdict(entry) for entry in entries],
         }
         manifest["sha256"] = _sha256_of(manifest)

@@ -190,6 +190,10 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
         """Return a seq that no prompt was ever above, purged ones included; 0 in a new record."""
         ...
 
+    def mark(self, seq: int) -> str:
+        """Return what tells the prompt that has a seq from any other; "" if none has it."""
+        ...
+
     def find_account(self, hashes: Sequence[bytes]) -> int | None:
         """Return the reference of the account with one of these hashes."""
         ...

@@ -160,6 +160,15 @@ class PromptStore(Store):
             noted = connection.execute(query).scalar_one_or_none() or 0
         return max(noted, self.last_seq())
 
+    def mark(self, seq: int) -> str:
+        """See `Record.mark`."""
+        p = tables.prompts.c
+        # The same prompts may be sent again to a restored record, but not at the same µs.
+        query = select(p.digest, p.received_at).where(p.seq == seq)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        return "" if row is None else f"{bytes(row.digest).hex()}-{row.received_at:x}"
+
     def account_facts(self, account: int) -> AccountFacts | None:
         """See `Record.account_facts`."""
         p = tables.prompts.c

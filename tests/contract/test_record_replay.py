@@ -134,6 +134,17 @@ def test_the_highest_seq_outlives_its_prompt(record: Record) -> None:
     assert record.highest_seq() == new.outcome.seq
 
 
+def test_a_mark_tells_prompts_of_one_seq_apart(record: Record) -> None:
+    assert record.mark(1) == ""
+    [first] = fill(record, ["a"])
+    mark = record.mark(first.outcome.seq)
+    assert mark == record.mark(first.outcome.seq)
+    second = fill(record, ["b"])[0]
+    assert record.mark(second.outcome.seq) not in {"", mark}
+    record.purge(NOW + HOUR)
+    assert record.mark(first.outcome.seq) == ""
+
+
 def test_a_purge_keeps_accounts(record: Record) -> None:
     [gone] = fill(record, ["a"], account="a")
     record.purge(NOW + HOUR)

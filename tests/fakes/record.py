@@ -162,6 +162,10 @@ class MemoryRecord:
     def highest_seq(self) -> int:
         return self._next - 1
 
+    def mark(self, seq: int) -> str:
+        prompt = self._prompts.get(seq)
+        return f"{prompt.digest.hex()}-{prompt.received_at}" if prompt else ""
+
     def find_account(self, hashes: Sequence[bytes]) -> int | None:
         return self._accounts.find(hashes)
 

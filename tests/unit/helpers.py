@@ -30,6 +30,7 @@ from simsvc.domain.tokens import TokenSealer
 from simsvc.domain.verdict import Thresholds
 from simsvc.index.flat import FlatIndex
 from simsvc.ports.generation import generation_id
+from simsvc.ports.snapshots import Mark
 from tests.fakes.embedder import DIMENSION, INFO, FakeEmbedder
 from tests.fakes.prompts import HOUR, KEYRING, NOW
 from tests.fakes.record import MemoryRecord
@@ -55,10 +56,10 @@ class NoSnapshots:
     def __init__(self, damage: str = "") -> None:
         self.damage = damage
 
-    def restore(self, highest: int) -> str:
+    def restore(self, highest: int, mark: Mark) -> str:
         return self.damage
 
-    def capture(self):
+    def capture(self, mark: Mark):
         return lambda: 0
 
 

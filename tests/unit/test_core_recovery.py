@@ -17,6 +17,7 @@ from simsvc.domain.campaign import CampaignState, Change
 from simsvc.domain.errors import UnavailableError
 from simsvc.index.flat import FlatIndex
 from simsvc.index.segmented import SegmentedIndex
+from simsvc.ports.snapshots import Mark
 from tests.contract.indexes import RULES, segmented
 from tests.fakes.embedder import DIMENSION
 from tests.fakes.prompts import HOUR, KEYRING, NOW
@@ -32,7 +33,7 @@ class PartSnapshot(NoSnapshots):
         super().__init__()
         self._core, self._up_to = core, up_to
 
-    def restore(self, highest: int) -> str:
+    def restore(self, highest: int, mark: Mark) -> str:
         for batch in self._core.record.replay(0, self._up_to, 7, with_vectors=True):
             self._core.index.add(batch.rows, batch.vectors)
         return ""
@@ -164,7 +165,7 @@ async def test_a_snapshot_that_fails_stops_nothing(core: Core) -> None:
     class Full(NoSnapshots):
         checkpoint = 7
 
-        def capture(self) -> Callable[[], int]:
+        def capture(self, mark: Mark) -> Callable[[], int]:
             def write() -> int:
                 raise OSError("no space left")
 
@@ -172,6 +173,16 @@ async def test_a_snapshot_that_fails_stops_nothing(core: Core) -> None:
 
     assert await core.lifecycle.snapshot() == 0
     assert await core.make_lifecycle(Full()).snapshot() == 7
+
+
+async def test_a_snapshot_waits_for_a_record_that_can_be_read(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = start_with_index(core, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(core.record, "mark", broken)
+        assert await core.lifecycle.snapshot() == 0
+    assert await core.lifecycle.snapshot() == index.checkpoint == 72
 
 
 async def test_the_recurring_jobs_survive_a_full_disk(
@@ -221,7 +232,7 @@ async def test_an_index_that_is_ahead_of_its_record_is_made_again(
     backup = copy.deepcopy(core.record)
     before = start_with_index(core, tmp_path)
     await more(core, "lost")
-    assert before.capture()() == 75
+    assert before.capture(core.record.mark)() == 75
     core.stages.serving = replace(core.stages.serving, record=backup)
     capsys.readouterr()
     index = start_with_index(core, tmp_path)
@@ -231,7 +242,7 @@ async def test_an_index_that_is_ahead_of_its_record_is_made_again(
     assert core.lifecycle.replayed == 72
     # The seqs of what was lost are given again: the index must hold what they mean now.
     await more(core, "new")
-    assert index.capture()() == 75
+    assert index.capture(backup.mark)() == 75
     stored = np.stack(
         [vector for seq in range(1, 76) if (vector := backup.vector(seq)) is not None]
     )
@@ -240,12 +251,31 @@ async def test_an_index_that_is_ahead_of_its_record_is_made_again(
     assert (again.stats().prompts, core.lifecycle.replayed) == (75, 0)
 
 
+async def test_an_index_of_a_record_that_went_another_way_is_made_again(
+    core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A backup is served with another folder, and then with that of before."""
+    backup = copy.deepcopy(core.record)
+    before = start_with_index(core, tmp_path / "before")
+    await more(core, "lost")
+    assert before.capture(core.record.mark)() == 75
+    core.stages.serving = replace(core.stages.serving, record=backup)
+    start_with_index(core, tmp_path / "elsewhere")
+    for name in ("new", "newer"):
+        await more(core, name)
+    assert backup.last_seq() == 78
+    capsys.readouterr()
+    index = start_with_index(core, tmp_path / "before")
+    assert "seq 75 was another prompt's" in "".join(capsys.readouterr())
+    assert (index.stats().prompts, core.lifecycle.replayed) == (78, 78)
+
+
 @pytest.mark.parametrize("purged", [60, 72])
 async def test_an_index_whose_last_prompts_were_purged_is_kept(
     core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str], purged: int
 ) -> None:
     index = start_with_index(core, tmp_path)
-    assert index.capture()() == 72
+    assert index.capture(core.record.mark)() == 72
     # The last that came may be the first to go, where they were observed long before.
     for seq in range(73 - purged, 73):
         core.record._prompts[seq] = replace(core.record._prompts[seq], observed_at=0)
