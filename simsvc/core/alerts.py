@@ -24,8 +24,9 @@ from simsvc.ports.record import Record
 _BATCH = 20
 _IDLE = 5.0
 _MICRO = 1_000_000
-# How long what was delivered can be looked up.
-_KEPT = 7 * 86400 * _MICRO
+_DAY = 86400 * _MICRO
+# How long what was delivered can be looked up, and what was not can be tried again.
+_KEPT = {DeliveryState.DELIVERED: 7 * _DAY, DeliveryState.DEAD: 90 * _DAY}
 _TIDY_EVERY = 3600 * _MICRO
 _log = structlog.get_logger()
 
@@ -196,11 +197,12 @@ class Alerts:
             return
 
     async def _tidy(self) -> None:
-        """Forget what was delivered long ago: now and then, since it reads all deliveries."""
+        """Forget what ended long ago: now and then, since it reads all deliveries."""
         now = self._clock.now()
         if now - self._tidied >= _TIDY_EVERY:
             self._tidied = now
-            await asyncio.to_thread(self._deliveries.forget_delivered, now - _KEPT)
+            for state, kept in _KEPT.items():
+                await asyncio.to_thread(self._deliveries.forget, state, now - kept)
 
     def _made(self, name: str, event: CampaignEvent) -> Delivery:
         # The same change has the same id for a webhook, so that a receiver knows a repetition.

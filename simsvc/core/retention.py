@@ -1,4 +1,7 @@
-"""Retention: what is older than a time goes from the record, and from memory with it."""
+"""Retention: what is older than a time goes from the record, and from memory with it.
+
+Campaigns stay, with the last change of each; what they were before goes as prompts do.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,13 @@ class Retention:
         # What was on its way to the writer during a purge is gone with the next one.
         self._past.forget(self._purged)
         self._purged = cutoff
+        part = PURGED
+        while part == PURGED:
+            part = await self._writer.call(lambda: self._drop_changes(cutoff))
         return gone
+
+    def _drop_changes(self, cutoff: int) -> int:
+        return self._stages.serving.record.purge_changes(cutoff, PURGED)
 
     def _drop_part(self, cutoff: int) -> int:
         """Purge a part; memory forgets all of it with the first, and later what came in between."""

@@ -45,8 +45,8 @@ class KeepsDeliveries(Protocol):
         """Return how many deliveries are where."""
         ...
 
-    def forget_delivered(self, before: int) -> int:
-        """Delete what was delivered before a time; return how many."""
+    def forget(self, state: DeliveryState, before: int) -> int:
+        """Delete what came into a state, and an end, before a time; return how many."""
         ...
 
 

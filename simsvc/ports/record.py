@@ -284,6 +284,13 @@ class Record(ReadsActivity, KeepsIndicators, Protocol):
         """
         ...
 
+    def purge_changes(self, before: int, most: int = PURGED) -> int:
+        """Delete up to `most` changes of campaigns before this time (µs), but none's last one.
+
+        Returns how many went. Writing thread only.
+        """
+        ...
+
     def check_writable(self) -> None:
         """Try a small durable write. Writing thread only."""
         ...

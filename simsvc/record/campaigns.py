@@ -10,9 +10,11 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from simsvc.domain.audit import AuditNote
 from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Member
+from simsvc.ports.record import PURGED
 from simsvc.record import tables
 from simsvc.record.audit import AuditStore
 from simsvc.record.engine import reading, writing
+from simsvc.record.purging import old_changes
 from simsvc.record.rows import campaign_body, campaign_of, event_of, member_of, member_values
 
 _PROBE = "write_probe"
@@ -53,6 +55,16 @@ class CampaignStore(AuditStore):
         query = select(table).where(table.c.position > after).order_by(table.c.position)
         with reading(self._engine) as connection:
             return [event_of(row) for row in connection.execute(query.limit(limit))]
+
+    def purge_changes(self, before: int, most: int = PURGED) -> int:
+        """See `Record.purge_changes`."""
+        table = tables.campaign_events
+        with reading(self._engine) as connection:
+            positions = old_changes(connection, before, most)
+        if positions:
+            with writing(self._engine) as connection:
+                connection.execute(delete(table).where(table.c.position.in_(positions)))
+        return len(positions)
 
     def last_position(self) -> int:
         """See `Record.last_position`."""

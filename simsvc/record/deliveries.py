@@ -103,19 +103,19 @@ class SqlDeliveries:
             query = select(table.state, func.count()).group_by(table.state)
             return {DeliveryState(state): int(n) for state, n in connection.execute(query)}
 
-    def forget_delivered(self, before: int) -> int:
-        """See `KeepsDeliveries.forget_delivered`."""
+    def forget(self, state: DeliveryState, before: int) -> int:
+        """See `KeepsDeliveries.forget`."""
         table, gone = tables.deliveries, 0
         # Looking for them takes long where there are many: nobody else may have to wait for it.
-        while ids := self._delivered(before):
+        while ids := self._ended(state, before):
             with writing(self._engine) as connection:
                 some = delete(table).where(table.c.delivery_id.in_(ids))
                 gone += connection.execute(some).rowcount
         return gone
 
-    def _delivered(self, before: int) -> Sequence[str]:
+    def _ended(self, state: DeliveryState, before: int) -> Sequence[str]:
         table = tables.deliveries.c
-        old = (table.state == DeliveryState.DELIVERED, table.updated_at < before)
+        old = (table.state == state, table.updated_at < before)
         with reading(self._engine) as connection:
             query = select(table.delivery_id).where(*old).limit(_FORGOTTEN)
             return connection.execute(query).scalars().all()

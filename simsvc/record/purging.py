@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, exists, select
 
 from simsvc.record import tables
 
@@ -14,6 +14,17 @@ def oldest(connection: Connection, before: int, most: int) -> Sequence[int]:
     p = tables.prompts.c
     old = select(p.seq).where(p.observed_at < before).order_by(p.observed_at).limit(most)
     return connection.execute(old).scalars().all()
+
+
+def old_changes(connection: Connection, before: int, most: int) -> Sequence[int]:
+    """Return the positions of up to `most` changes of campaigns before a time (µs).
+
+    The last change of a campaign is none of them, however old: who reads all changes misses none.
+    """
+    e, later = tables.campaign_events.c, tables.campaign_events.alias("later").c
+    same = (later.campaign_id == e.campaign_id, later.position > e.position)
+    old = select(e.position).where(e.at < before, exists(select(later.position).where(*same)))
+    return connection.execute(old.order_by(e.at).limit(most)).scalars().all()
 
 
 def delete_prompts(connection: Connection, seqs: Sequence[int]) -> None:

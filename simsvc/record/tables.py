@@ -230,6 +230,9 @@ campaign_events = Table(
     Column("change", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Index(None, "at"),
+    # Whether a campaign has a later one.
+    Index(None, "campaign_id", "position"),
     sqlite_autoincrement=True,
 )
 

@@ -78,8 +78,9 @@ class CampaignServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchCampaigns(self, request, context):
-        """Sends every change from a token on, then new ones as they happen. Roles:
-        analyst, reviewer.
+        """Sends every change from a token on, then new ones as they happen. Changes
+        older than the retention of prompts are gone, but for the last of each
+        campaign. Roles: analyst, reviewer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,8 +41,9 @@ class CampaignServiceStub:
     GetCampaign: _grpc.UnaryUnaryMultiCallable[_campaigns_pb2.GetCampaignRequest, _campaigns_pb2.Campaign]
     """Reads one campaign with its members and evidence. Roles: analyst, reviewer."""
     WatchCampaigns: _grpc.UnaryStreamMultiCallable[_campaigns_pb2.WatchCampaignsRequest, _campaigns_pb2.WatchCampaignsResponse]
-    """Sends every change from a token on, then new ones as they happen. Roles:
-    analyst, reviewer.
+    """Sends every change from a token on, then new ones as they happen. Changes
+    older than the retention of prompts are gone, but for the last of each
+    campaign. Roles: analyst, reviewer.
     """
     CheckAccounts: _grpc.UnaryUnaryMultiCallable[_campaigns_pb2.CheckAccountsRequest, _campaigns_pb2.CheckAccountsResponse]
     """Is an account in an open campaign? Answered from memory, for the
@@ -62,8 +63,9 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     GetCampaign: _aio.UnaryUnaryMultiCallable[_campaigns_pb2.GetCampaignRequest, _campaigns_pb2.Campaign]  # type: ignore[assignment]
     """Reads one campaign with its members and evidence. Roles: analyst, reviewer."""
     WatchCampaigns: _aio.UnaryStreamMultiCallable[_campaigns_pb2.WatchCampaignsRequest, _campaigns_pb2.WatchCampaignsResponse]  # type: ignore[assignment]
-    """Sends every change from a token on, then new ones as they happen. Roles:
-    analyst, reviewer.
+    """Sends every change from a token on, then new ones as they happen. Changes
+    older than the retention of prompts are gone, but for the last of each
+    campaign. Roles: analyst, reviewer.
     """
     CheckAccounts: _aio.UnaryUnaryMultiCallable[_campaigns_pb2.CheckAccountsRequest, _campaigns_pb2.CheckAccountsResponse]  # type: ignore[assignment]
     """Is an account in an open campaign? Answered from memory, for the
@@ -98,8 +100,9 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _campaigns_pb2.WatchCampaignsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_campaigns_pb2.WatchCampaignsResponse], _abc.AsyncIterator[_campaigns_pb2.WatchCampaignsResponse]]:
-        """Sends every change from a token on, then new ones as they happen. Roles:
-        analyst, reviewer.
+        """Sends every change from a token on, then new ones as they happen. Changes
+        older than the retention of prompts are gone, but for the last of each
+        campaign. Roles: analyst, reviewer.
         """
 
     @_abc_1.abstractmethod

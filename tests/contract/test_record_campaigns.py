@@ -47,6 +47,24 @@ def opened(one: Campaign) -> CampaignEvent:
     return CampaignEvent(Change.OPENED, one, one.updated_at)
 
 
+def test_old_changes_go_but_for_the_last_of_each_campaign(record: Record) -> None:
+    assert record.purge_changes(NOW + 100) == 0
+    grown = [
+        CampaignEvent(Change.GREW, campaign(name, NOW + i), NOW + i)
+        for i, name in enumerate(["a", "a", "b", "a", "b"])
+    ]
+    record.save_campaigns(grown)
+    assert record.purge_changes(NOW) == 0
+    assert record.purge_changes(NOW + 4, most=1) == 1
+    assert record.purge_changes(NOW + 4) == 2
+    assert record.purge_changes(NOW + 100) == 0
+    left = record.campaign_events(0, 10)
+    assert [(e.position, e.campaign.campaign_id) for e in left] == [(4, "cmp_a"), (5, "cmp_b")]
+    assert len(record.campaigns()) == 2
+    [new] = record.save_campaigns([opened(campaign("c"))])
+    assert new.position == record.last_position() == 6
+
+
 def test_an_empty_record_has_no_campaigns(record: Record) -> None:
     assert record.campaigns() == []
     assert record.campaigns(CampaignState.OPEN) == []

@@ -84,12 +84,14 @@ def test_pages_go_on_and_hold_one_state(held: SqlDeliveries) -> None:
     assert held.counts() == {DeliveryState.PENDING: 4, DeliveryState.DEAD: 1}
 
 
-def test_only_what_was_delivered_is_forgotten(held: SqlDeliveries) -> None:
+def test_only_what_ended_is_forgotten(held: SqlDeliveries) -> None:
     old = {"updated_at": NOW - 10}
     held.plan("hook", 1, [
         delivery(1, state=DeliveryState.DELIVERED, **old), delivery(2, **old),
         delivery(3, state=DeliveryState.DEAD, **old), delivery(4, state=DeliveryState.DELIVERED),
     ])  # fmt: skip
-    assert held.forget_delivered(NOW) == 1
+    assert held.forget(DeliveryState.DELIVERED, NOW) == 1
     names = {d.delivery_id for d in held.deliveries(None, None, 9)}
     assert names == {"msg_2", "msg_3", "msg_4"}
+    assert held.forget(DeliveryState.DEAD, NOW) == 1
+    assert {d.delivery_id for d in held.deliveries(None, None, 9)} == {"msg_2", "msg_4"}

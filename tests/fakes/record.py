@@ -58,6 +58,7 @@ class MemoryRecord:
         self._next = 1
         self._campaigns: dict[str, Campaign] = {}
         self._events: list[CampaignEvent] = []
+        self._position = 0
         self._references: dict[str, tuple[ReferenceKind, int, dict[bytes, ReferenceItem]]] = {}
         self.entries: list[AuditEntry] = []
         self._indicators: dict[str, Indicator] = {}
@@ -208,7 +209,8 @@ class MemoryRecord:
         saved = []
         for event in events:
             self._campaigns[event.campaign.campaign_id] = event.campaign
-            saved.append(replace(event, position=len(self._events) + 1))
+            saved.append(replace(event, position=self._position + 1))
+            self._position += 1
             review = replace(event.campaign.review, excluded=frozenset())
             bare = replace(event.campaign, members={}, source=b"", review=review)
             self._events.append(replace(saved[-1], campaign=bare))
@@ -219,10 +221,20 @@ class MemoryRecord:
         return sorted(found, key=lambda c: (-c.updated_at, c.campaign_id))
 
     def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
-        return self._events[after : after + limit]
+        return [event for event in self._events if event.position > after][:limit]
+
+    def purge_changes(self, before: int, most: int = PURGED) -> int:
+        last = {event.campaign.campaign_id: event.position for event in self._events}
+        gone = [
+            event
+            for event in self._events
+            if event.at < before and last[event.campaign.campaign_id] != event.position
+        ][:most]
+        self._events = [event for event in self._events if event not in gone]
+        return len(gone)
 
     def last_position(self) -> int:
-        return len(self._events)
+        return self._position
 
     @property
     def notes(self) -> list[AuditNote]:

@@ -113,5 +113,5 @@ def test_only_what_was_delivered_long_ago_is_forgotten(
         for i, (state, at) in enumerate([(done, 1), (done, 2), (done, 3), (done, 9), (dead, 1)])
     ]
     deliveries.plan("hook", 5, made)
-    assert deliveries.forget_delivered(9) == 3
+    assert deliveries.forget(done, 9) == 3
     assert {d.delivery_id for d in deliveries.deliveries(None, None, 10)} == {"msg_3", "msg_4"}

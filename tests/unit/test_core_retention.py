@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from simsvc.core import retention as retention_module
+from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState, Change, Extent
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import Prompt
 from simsvc.ports.record import NewPrompt
@@ -68,6 +69,11 @@ def later(name: str, at: int) -> Prompt:
     return replace(prompt(name), observed_at=at)
 
 
+def change(at: int, name: str) -> CampaignEvent:
+    extent = Extent(1, 2, 3, 4, 5)
+    return CampaignEvent(Change.GREW, Campaign(name, CampaignState.OPEN, 1, at, (), (), extent), at)
+
+
 def pass_time(core: Core, to: int) -> None:
     core.clock.now = lambda: NOW + to
 
@@ -114,6 +120,16 @@ async def test_commits_go_between(core: Core) -> None:
     core.record.go_on.set()
     await asyncio.gather(running, observing)
     assert core.record.writes == ["purge 10", "append", "purge 10", "purge 5"]
+
+
+async def test_old_changes_of_a_campaign_go_but_for_its_last(core: Core) -> None:
+    changes = [change(NOW + i, name) for i, name in enumerate(["a"] * 24 + ["b"])]
+    core.record.save_campaigns([*changes, change(NOW + 9 * HOUR, "a")])
+    await core.lifecycle.retention.run()
+    kept = core.record.campaign_events(0, 100)
+    assert [event.campaign.campaign_id for event in kept] == ["b", "a"]
+    assert await core.lifecycle.retention.run() == 0
+    assert core.record.campaign_events(0, 100) == kept
 
 
 async def test_what_is_purged_is_not_found(core: Core) -> None:
