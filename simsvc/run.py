@@ -137,7 +137,7 @@ def _servicers(settings: Settings, service: Service) -> Servicers:
         AlertServicer(service.alerts, service.sealer, settings.limits, _test_body),
         ReferenceSetServicer(service.references, settings.limits),
         ReindexServicer(service.generations, service.desk, settings.limits),
-        OperationsServicer(service.generations, service.sealer),
+        OperationsServicer(service.generations, service.desk, service.sealer),
         InfoServicer(service.status),
     )
 

@@ -19,7 +19,7 @@ _ACTIONS = (
     "search", "prompt", "account", "activity", "frames",
     "export", "import", "match", "forget",
     "load_set", "delete_set",
-    "activate", "roll_back", "delete_generation",
+    "start_reindex", "cancel_operation", "activate", "roll_back", "delete_generation",
 )  # fmt: skip
 
 

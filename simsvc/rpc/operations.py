@@ -7,9 +7,11 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import empty_pb2
 
 from simsvc.core.generations import Generations
+from simsvc.core.insight.desk import Desk
 from simsvc.domain.errors import InvalidError, NotFoundError, Violation
 from simsvc.domain.generation import Job, JobState
 from simsvc.domain.tokens import TokenSealer
+from simsvc.rpc.call import current_call
 from simsvc.rpc.guard import Context
 from simsvc.rpc.reindex_convert import PREFIX, operation
 
@@ -21,8 +23,9 @@ _LONGEST_WAIT = 3600.0
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignore[misc]
     """See operations.proto."""
 
-    def __init__(self, generations: Generations, sealer: TokenSealer) -> None:
+    def __init__(self, generations: Generations, desk: Desk, sealer: TokenSealer) -> None:
         self._generations = generations
+        self._desk = desk
         self._sealer = sealer
 
     async def GetOperation(
@@ -57,7 +60,11 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignor
         self, request: operations_pb2.CancelOperationRequest, context: Context
     ) -> empty_pb2.Empty:
         """See operations.proto."""
-        await self._generations.cancel(_job_id(request.name))
+        # A name of whatever length that is none goes no further.
+        job_id = (await self._generations.job(_job_id(request.name))).job_id
+        # As with generations: what is asked for is written down before it is done.
+        await self._desk.audit(current_call.get().principal, "cancel_operation", request.name)
+        await self._generations.cancel(job_id)
         return empty_pb2.Empty()
 
     async def DeleteOperation(

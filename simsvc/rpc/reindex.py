@@ -34,6 +34,9 @@ class ReindexServicer(reindex_pb2_grpc.ReindexServiceServicer):
         if wrong:
             raise InvalidError(wrong)
         spec = ReindexSpec(request.model, parameters(request.index))
+        if not request.validate_only:
+            # Which generation that makes is known when it is planned; "" is the model of now.
+            await self._note("start_reindex", request.model)
         plan = await self._generations.start(spec, validate_only=request.validate_only)
         if request.validate_only:
             return planned(plan, message(plan.generation))
@@ -70,9 +73,9 @@ class ReindexServicer(reindex_pb2_grpc.ReindexServiceServicer):
         await self._generations.delete(request.generation_id)
         return reindex_pb2.DeleteGenerationResponse()
 
-    async def _note(self, action: str, generation_id: str) -> None:
+    async def _note(self, action: str, subject: str) -> None:
         """Write down what is asked for, before it is done."""
-        await self._desk.audit(current_call.get().principal, action, generation_id)
+        await self._desk.audit(current_call.get().principal, action, subject)
 
     def _check(self, generation_id: str) -> None:
         wrong = id_violations("generation_id", generation_id, self._limits)

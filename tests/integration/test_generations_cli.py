@@ -51,7 +51,7 @@ def test_another_model_from_the_plan_to_the_deletion(world: World, tmp_path: Pat
         ended = shell.one("generations", "rollback", "--wait")
         assert ended["generation"]["generation_id"] == first
         assert shell.states() == {first: "serving", second: "retired"}
-        check_the_operations(shell)
+        cancelled = check_the_operations(shell)
 
         kept = shell.run("generations", "delete", second, code=1, said="n\n")
         assert "Delete" in kept.stderr
@@ -63,8 +63,9 @@ def test_another_model_from_the_plan_to_the_deletion(world: World, tmp_path: Pat
         # What is refused is noted too: it was asked for.
         entries = shell.json("audit", "list")
         assert [(e["action"], e.get("subject")) for e in entries] == [
-            ("delete_generation", first), ("delete_generation", second), ("roll_back", None),
-            ("activate", second),
+            ("delete_generation", first), ("delete_generation", second),
+            ("cancel_operation", cancelled), ("roll_back", None), ("activate", second),
+            ("start_reindex", model),
         ]  # fmt: skip
         assert server.terminate() == 0
 
@@ -81,7 +82,8 @@ def check_the_lists(shell: Shell, first: str, second: str) -> None:
     assert "  reference sets to load again: none" in shown
 
 
-def check_the_operations(shell: Shell) -> None:
+def check_the_operations(shell: Shell) -> str:
+    """Return the name of one that was done before it was cancelled."""
     listed = shell.json("operations", "list")
     assert [(o["name"].split("-")[0], o["done"]) for o in listed] == [
         ("operations/activate", True),
@@ -94,6 +96,7 @@ def check_the_operations(shell: Shell) -> None:
     assert shell.one("operations", "wait", name) == listed[-1]
     assert shell.one("operations", "cancel", name) == listed[-1]
     assert len(shell.run("operations", "list").stdout.splitlines()) == 3
+    return str(name)
 
 
 def test_what_is_not_done_and_what_is_cancelled(world: World, tmp_path: Path) -> None:
