@@ -7,6 +7,7 @@ from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 
 from simsvc.core.generations import Generations
+from simsvc.core.insight.desk import Desk
 from simsvc.domain.errors import InvalidError
 from simsvc.domain.tokens import TokenSealer
 from simsvc.rpc.operations import OperationsServicer
@@ -26,7 +27,7 @@ NAME = "operations/a\0b"
 async def test_a_nul_in_a_name_is_refused(method: str, request_: Message) -> None:
     # Without any of its parts: nothing may be asked of it.
     generations = Generations.__new__(Generations)
-    servicer = OperationsServicer(generations, TokenSealer(b"s" * 32))
+    servicer = OperationsServicer(generations, Desk.__new__(Desk), TokenSealer(b"s" * 32))
     with pytest.raises(InvalidError) as caught:
         await getattr(servicer, method)(request_, None)
     assert [(v.field, v.reason) for v in caught.value.violations] == [("name", "NUL")]
