@@ -6,7 +6,6 @@ Loading takes seconds in which a server's own threads would answer late, and mem
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -38,7 +37,7 @@ def _main(model: str) -> None:
     from simsvc.assembly import make_engine  # noqa: PLC0415 - the caller does without PyTorch
 
     # Beside a server, whose cores it must not take.
-    os.nice(niceness.BATCH)
+    niceness.yield_to_all()
     changed = {"model": model_location(model), "model_sha256": ""}
     try:
         info = make_engine(Settings().model_copy(update=changed)).info

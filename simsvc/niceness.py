@@ -1,7 +1,10 @@
-"""Who goes first where cores are short: answers, sealing, the model, background work, reindexing.
+"""Who goes first where cores are short: answers, sealing, background work, the model, reindexing.
 
 On Linux a thread has a niceness of its own, and hands it on to those that it starts. Without it an
 RPC that takes a tenth of a millisecond waits for a slice of whoever multiplies matrices.
+
+The model comes after all that runs Python: a thread that has the interpreter's lock and waits for a
+core keeps everybody waiting, however urgent. For the same reason what it computes in runs none.
 """
 
 from __future__ import annotations
@@ -12,12 +15,10 @@ import threading
 
 # Sealing: until it is done, every search goes through the segment row by row.
 SEALING = 5
-# The model's products: nearly all of the processor's time at full ingest.
-COMPUTE = 10
 # Merging and looks at all accounts.
 BACKGROUND = 15
-# Batch work, in processes of its own: for `os.nice`.
-BATCH = 19
+# The model's products: nearly all of the processor's time at full ingest.
+COMPUTE = 19
 
 
 def yield_to_others(niceness: int) -> None:
@@ -26,3 +27,11 @@ def yield_to_others(niceness: int) -> None:
         thread = threading.get_native_id()
         held = os.getpriority(os.PRIO_PROCESS, thread)
         os.setpriority(os.PRIO_PROCESS, thread, max(held, niceness))
+
+
+def yield_to_all() -> None:
+    """Let this thread, and those that it will start, have what others leave: for batch work."""
+    os.nice(COMPUTE)
+    if sys.platform == "linux":
+        # There is no niceness above the model's.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +61,7 @@ class Embedder:
 
     def start(self) -> str:
         """Open the record and load the model; return what is wrong, "" if nothing is."""
-        os.nice(niceness.BATCH)
+        niceness.yield_to_all()
         try:
             shop = shop_of(self._settings, self._job_id, self._machine)
             generation = shop.generation_of(shop.reindexing().job(self._job_id))

@@ -99,7 +99,7 @@ def spread(sources: Sequence[Source], embeddings: Sequence[Embedding]) -> dict[i
 def work(settings: Settings, job_id: str, threads: int, lease: float) -> Worked:
     """Work in a process of its own, until there is nothing left or its parent has gone."""
     configure_logs("warning", "text")
-    os.nice(niceness.BATCH)
+    niceness.yield_to_all()
     parent = os.getppid()
     shop = Workshop.open(settings)
     try:

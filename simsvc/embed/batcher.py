@@ -51,6 +51,18 @@ class _Job:
     taken: bool = field(default=False, compare=False)
 
 
+class _Waiting(queue.PriorityQueue[_Job]):
+    """Jobs, the most urgent first."""
+
+    def put_all(self, jobs: Sequence[_Job]) -> None:
+        """Add jobs at once: the model's thread, woken by the first, would be in each one's way."""
+        if jobs:
+            with self.not_empty:
+                for job in jobs:
+                    self._put(job)
+                self.not_empty.notify()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Round:
     """Jobs that were taken together, and those of them that somebody waited for then."""
@@ -70,7 +82,7 @@ class Batcher:
         self._budget = budget
         self._max_texts = max_texts
         self._cache = cache
-        self._queue: queue.PriorityQueue[_Job] = queue.PriorityQueue()
+        self._queue = _Waiting()
         self._in_flight: dict[bytes, _Job] = {}
         self._begun: dict[bytes, _Job] = {}
         # The model's thread adds to it, and the event loop takes away.
@@ -120,7 +132,7 @@ class Batcher:
             raise UnavailableError("the model failed")
         found: list[Embedding | _Job] = []
         try:
-            found.extend(self._found(text, priority) for text in texts)
+            self._find(texts, priority, found)
             jobs = [one for one in found if isinstance(one, _Job)]
             # What other callers wait for too does not end with this one.
             if waited := {job.done for job in jobs if not job.done.done()}:
@@ -141,15 +153,27 @@ class Batcher:
         for text in texts:
             key = self._cache.key(text)
             if key not in self._cache and key not in self._begun:
-                self._begun[key] = self._enqueue(key, text, priority)
+                self._begun[key] = self._made(key, text, priority)
+        self._queue.put_all([*self._begun.values()])
 
     async def watch(self) -> None:
         """Wait for a failure of the model thread, and raise UnavailableError then."""
         await self._failed.wait()
         raise UnavailableError("the model failed")
 
-    def _found(self, text: str, priority: Priority) -> Embedding | _Job:
-        """Return a text's embedding, or the job that makes it."""
+    def _find(
+        self, texts: Sequence[str], priority: Priority, found: list[Embedding | _Job]
+    ) -> None:
+        """Add each text's embedding to what was found, or the job that makes it."""
+        new: list[_Job] = []
+        try:
+            for text in texts:
+                found.append(self._found(text, priority, new))
+        finally:
+            self._queue.put_all(new)
+
+    def _found(self, text: str, priority: Priority, new: list[_Job]) -> Embedding | _Job:
+        """Return a text's embedding, or the job that makes it, which may be a new one."""
         key = self._cache.key(text)
         begun = self._begun.pop(key, None)
         # The first to ask for what was begun repeats nothing, and is no hit of the cache.
@@ -159,17 +183,18 @@ class Batcher:
         job = begun or self._in_flight.get(key)
         if job is None or job.waiting == 0 or (priority < job.priority and not job.taken):
             # A more urgent caller does not wait for a batch job's turn.
-            return self._enqueue(key, text, priority)
+            new.append(self._made(key, text, priority))
+            return new[-1]
         job.waiting += 1
         return job
 
-    def _enqueue(self, key: bytes, text: str, priority: Priority) -> _Job:
+    def _made(self, key: bytes, text: str, priority: Priority) -> _Job:
+        """Return a new job, which is not in the queue yet."""
         if self._loop is None or self._stopping or self._failed.is_set():
             raise UnavailableError("the model thread does not run")
         self._number += 1
         job = _Job(priority, self._number, key, text, self._loop.create_future())
         self._in_flight[key] = job
-        self._queue.put(job)
         return job
 
     def _run(self, prepare: Callable[[], None] | None) -> None:

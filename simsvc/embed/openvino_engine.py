@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ _SHORT = 128
 # A single row is cut to its length, rounded up: a shape that is new has to be compiled.
 _STEP = 16
 _PADDING = -1
+# Passes begun for each core: one computes, and those that ended wait for one before them.
+_BEGUN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class OpenVinoEngine:
         self._facts = facts
         self._numbers = numbers
         self._budget = budget
-        self._queues: dict[int, Any] = {}
+        self._idle: dict[int, SimpleQueue[Any]] = {}
+        self._last: Future[None] | None = None
         self._error: BaseException | None = None
         self._special = len(facts.prefix) + len(facts.suffix)
         longest = facts.window + self._special
@@ -71,6 +74,9 @@ class OpenVinoEngine:
         self._rows = tuple(sorted({min(row, longest) for row in short} | {longest}))
         # What fits into one row is computed at once.
         self._at_once = min(_ROW, longest)
+        # What OpenVINO's threads have computed is taken up by one that is not as nice as they are:
+        # one that held the interpreter's lock while others had the cores would stop all of Python.
+        self._taking = ThreadPoolExecutor(1, "embedded")
         # OpenVINO's threads are started here, and are as nice as who starts them.
         with ThreadPoolExecutor(1, initializer=yield_to_others, initargs=(COMPUTE,)) as nice:
             nice.submit(self._compile, converted.folder, threads).result()
@@ -134,11 +140,11 @@ class OpenVinoEngine:
         full = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, **common}
         self._quick = core.compile_model(model, "CPU", quick).create_infer_request()
         if not self._facts.packed:
-            self._queues[0] = _queue(core.compile_model(model, "CPU", full))
+            self._idle[0] = _passes(core.compile_model(model, "CPU", full), _BEGUN * threads)
             return
         for row in self._rows:
             model.reshape({place: [1, row] for place in range(len(model.inputs))})
-            self._queues[row] = _queue(core.compile_model(model, "CPU", full), 2 * threads)
+            self._idle[row] = _passes(core.compile_model(model, "CPU", full), _BEGUN * threads)
 
     def _network(self, core: Any, folder: Path) -> tuple[Any, dict[str, Any]]:
         """Return the network, and how it is to be computed."""
@@ -198,7 +204,6 @@ class OpenVinoEngine:
     def _run(self, work: _Work, done: Callable[[Encoded], None]) -> None:
         """Compute passes, and hand over what they came to after the last of them."""
         vectors = np.empty((len(work.lengths), self._facts.dimension), np.float32)
-        # Passes end in several threads; counting up is one step of the interpreter.
         ended = count(1)
 
         def take(states: _Floats, places: list[int]) -> None:
@@ -215,22 +220,25 @@ class OpenVinoEngine:
             take(self._quick.get_output_tensor(0).data, work.jobs[0].places)
             return
         for job in work.jobs:
-            queue = self._queues[job.row]
-            # Only this thread starts passes: the one that is idle is the one that starts.
-            _fill(queue[queue.get_idle_request_id()], job.inputs)
-            queue.start_async(None, partial(self._ended, take, job.places))
+            request = self._idle[job.row].get()
+            _fill(request, job.inputs)
+            request.start_async()
+            self._last = self._taking.submit(self._take, request, job, take)
 
     def _wait(self) -> None:
-        for queue in self._queues.values():
-            queue.wait_all()
+        """Wait until what was started is taken up, which is one after the other."""
+        if self._last is not None:
+            self._last.result()
 
-    def _ended(self, take: _Take, places: list[int], request: Any) -> None:
-        """Take what a pass came to, in one of OpenVINO's threads, where nobody sees an error."""
+    def _take(self, request: Any, job: _Job, take: _Take) -> None:
+        """Wait for a pass, and take what it came to."""
         try:
-            take(request.get_output_tensor(0).data, places)
+            request.wait()
+            take(request.get_output_tensor(0).data, job.places)
         except BaseException as error:  # noqa: BLE001 - the model's thread raises it
-            # OpenVINO would raise it once, and end the process the second time.
             self._error = error
+        finally:
+            self._idle[job.row].put(request)
 
     def _raise_what_failed(self) -> None:
         if self._error is not None:
@@ -255,11 +263,12 @@ class _Work:
     computed: int
 
 
-def _queue(compiled: Any, requests: int = 0) -> Any:
-    """Return a queue of passes (0: as many at once as OpenVINO likes); each is told its end."""
-    queue = ov.AsyncInferQueue(compiled, requests)
-    queue.set_callback(lambda request, ended: ended(request))
-    return queue
+def _passes(compiled: Any, requests: int) -> SimpleQueue[Any]:
+    """Return what passes may be computed in, as many at once."""
+    idle: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(requests):
+        idle.put(compiled.create_infer_request())
+    return idle
 
 
 def _fill(request: Any, inputs: Sequence[_Ints]) -> None:

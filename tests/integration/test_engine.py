@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -158,6 +159,21 @@ def test_what_computes_yields_to_what_answers(packed: Engine) -> None:
     added = {thread: now - before.get(thread, 0) for thread, now in spent().items()}
     nice = {t for t in added if os.getpriority(os.PRIO_PROCESS, int(t.name)) >= COMPUTE}
     assert sum(added[t] for t in nice) > 0.8 * sum(added.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a niceness")
+def test_what_computes_runs_no_python(packed: Engine) -> None:
+    """It would wait for a core with the interpreter's lock in its hands."""
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    held: list[int] = []
+    windows = [cut.windows[0] for cut in packed.cut(generated_texts(50, seed=7))]
+    for some in (windows, windows[:1]):
+        packed.start(
+            some,
+            lambda _: held.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())),
+        )
+    packed.finish()
+    assert held == [here, here]
 
 
 def spent() -> dict[Path, int]:

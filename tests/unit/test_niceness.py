@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from simsvc.niceness import BACKGROUND, COMPUTE, yield_to_others
+from simsvc.niceness import BACKGROUND, COMPUTE, yield_to_all, yield_to_others
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only on Linux has a thread a niceness of its own"
@@ -22,9 +22,22 @@ def held() -> int:
 
 def test_a_thread_yields_and_takes_nothing_back() -> None:
     before = held()
-    with ThreadPoolExecutor(1, initializer=yield_to_others, initargs=(COMPUTE,)) as thread:
-        assert thread.submit(held).result() == max(before, COMPUTE)
-        thread.submit(yield_to_others, BACKGROUND).result()
-        thread.submit(yield_to_others, COMPUTE).result()
+    with ThreadPoolExecutor(1, initializer=yield_to_others, initargs=(BACKGROUND,)) as thread:
         assert thread.submit(held).result() == max(before, BACKGROUND)
+        thread.submit(yield_to_others, COMPUTE).result()
+        thread.submit(yield_to_others, BACKGROUND).result()
+        assert thread.submit(held).result() == max(before, COMPUTE)
     assert held() == before
+
+
+def test_batch_work_has_what_others_leave() -> None:
+    before = os.sched_getscheduler(0)
+    with ThreadPoolExecutor(1, initializer=yield_to_all) as thread:
+        assert thread.submit(held).result() == COMPUTE
+        assert thread.submit(policy_of_a_new_thread).result() == os.SCHED_IDLE
+    assert os.sched_getscheduler(0) == before
+
+
+def policy_of_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(os.sched_getscheduler, 0).result()
