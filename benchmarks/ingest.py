@@ -6,11 +6,13 @@ comes, and once more with one window a prompt, which is as much work as the naiv
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,8 +20,9 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks import h2load
 from benchmarks.bare_grpc import bare_server
-from benchmarks.load import Latency, SteadyLoad, send_all, timed
+from benchmarks.load import Latency, SteadyLoad, full_load, send_all, timed
 from benchmarks.machine import machine
 from benchmarks.naive import bare_embedder, naive_rate
 from benchmarks.tables import facts, on, table
@@ -27,6 +30,7 @@ from simsvc.client import Client, Connection, ObservedPrompt
 from simsvc.demo.command import observed
 from simsvc.demo.server import free_port, running_server
 from simsvc.demo.traffic import TrafficPlan, generate
+from simsvc.domain.chunks import chunks
 
 _BATCH = 64
 _CALLERS = 4
@@ -62,7 +66,7 @@ def main(
             checked = _checks_alone(client, sent)
             latencies = _at_half_load(client, rest, rate)
             in_server = _in_server(metrics, "CampaignService/CheckAccounts")
-            checks = [_beside_ingest(client, sent[:count], callers) for callers in (1, _CALLERS)]
+            beside = _checks_beside_ingest(client, address, sent[:count])
         same_work = _with_one_window(folder / "one", sent[:count])
     finally:
         shutil.rmtree(folder)
@@ -72,6 +76,8 @@ def main(
         bare_checked = _checks_alone(client, sent)
         account = [sent[0].account_id]
         bare_call = timed(lambda _: client.check_accounts(account), _ALONE, _PAUSE)
+        if h2load.is_there():
+            beside["a_bare_grpc_server_by_h2load"] = _by_h2load(address, account)
     result = {
         "machine": machine(),
         "prompts": count,
@@ -91,8 +97,7 @@ def main(
         "the_same_by_a_bare_grpc_server": bare_checked,
         "check_accounts_mean_in_server_ms": in_server[0],
         "check_accounts_within_1_ms_in_server": in_server[1],
-        "check_accounts_per_second_beside_full_ingest": checks[0],
-        f"the_same_by_{_CALLERS}_callers": checks[1],
+        **beside,
         "latency_ms": {name: asdict(latency) for name, latency in latencies.items()},
     }
     print(json.dumps(result) if as_json else _table(result))
@@ -144,25 +149,52 @@ def _in_server(metrics: str, method: str) -> tuple[float, float]:
     return round(1000 * value("sum") / calls, 3), round(value("bucket", 'le="0.001"') / calls, 4)
 
 
-def _beside_ingest(client: Client, prompts: list[ObservedPrompt], callers: int) -> float:
+def _checks_beside_ingest(
+    client: Client, address: str, prompts: list[ObservedPrompt]
+) -> dict[str, float]:
     """Return checks a second by some callers while prompts arrive as fast as they are taken."""
-    new = [_anew(prompt, f"{callers} {i}") for i, prompt in enumerate(prompts)]
     accounts = [prompt.account_id for prompt in prompts[:8]]
+    ways: dict[str, Callable[[], float]] = {
+        "check_accounts_per_second_beside_full_ingest": lambda: _by(client, accounts, 1),
+        f"the_same_by_{_CALLERS}_callers": lambda: _by(client, accounts, _CALLERS),
+    }
+    if h2load.is_there():
+        ways |= {
+            f"the_same_by_h2load_{_CALLERS}_at_once": lambda: _by_h2load(address, accounts),
+            "of_one_account_each": lambda: _by_h2load(address, accounts[:1]),
+        }
+    rates = {}
+    with full_load(client, _endless(prompts), _CALLERS):
+        for name, check in ways.items():
+            rates[name] = round(check(), 1)
+    return rates
 
-    def check(until: float) -> int:
+
+def _endless(prompts: list[ObservedPrompt]) -> Iterator[list[ObservedPrompt]]:
+    """Yield batches of prompts that nobody has sent."""
+    numbers = itertools.count()
+    while True:
+        for part in chunks(prompts, _BATCH):
+            yield [_anew(prompt, str(next(numbers))) for prompt in part]
+
+
+def _by(client: Client, accounts: list[str], callers: int) -> float:
+    """Return the checks a second of callers in Python."""
+    began = time.perf_counter()
+
+    def check(_: int) -> int:
         calls = 0
-        while not ingest.done() and time.perf_counter() < until:
+        while time.perf_counter() < began + _RUSH:
             client.check_accounts(accounts)
             calls += 1
         return calls
 
-    with ThreadPoolExecutor(1 + callers) as pool:
-        ingest = pool.submit(send_all, client, new, _BATCH, _CALLERS)
-        began = time.perf_counter()
-        calls = sum(pool.map(check, [began + _RUSH] * callers))
-        rate = calls / (time.perf_counter() - began)
-        ingest.result()
-    return round(rate, 1)
+    with ThreadPoolExecutor(callers) as pool:
+        return sum(pool.map(check, range(callers))) / (time.perf_counter() - began)
+
+
+def _by_h2load(address: str, accounts: list[str]) -> float:
+    return h2load.checks_per_second(address, accounts, _CALLERS, int(_RUSH))
 
 
 def _anew(prompt: ObservedPrompt, mark: str) -> ObservedPrompt:

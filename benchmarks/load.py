@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,15 +33,39 @@ class Latency:
 def send_all(client: Client, prompts: Sequence[ObservedPrompt], batch: int, callers: int) -> float:
     """Send all prompts in batches from several callers at once; return prompts a second."""
 
-    def send(part: Sequence[ObservedPrompt]) -> None:
-        for result in client.observe_batch(part, timeout=120):
-            if isinstance(result, ItemError):
-                raise RuntimeError(f"the server refused a prompt: {result.message}")
-
     started = time.perf_counter()
     with ThreadPoolExecutor(callers) as pool:
-        list(pool.map(send, chunks(prompts, batch)))
+        list(pool.map(lambda part: _send(client, part), chunks(prompts, batch)))
     return len(prompts) / (time.perf_counter() - started)
+
+
+@contextmanager
+def full_load(
+    client: Client, batches: Iterator[Sequence[ObservedPrompt]], callers: int
+) -> Iterator[None]:
+    """Send batches from several callers at once for as long as the context lasts."""
+    stop, lock = threading.Event(), threading.Lock()
+
+    def send() -> None:
+        while not stop.is_set():
+            with lock:
+                batch = next(batches)
+            _send(client, batch)
+
+    with ThreadPoolExecutor(callers) as pool:
+        sending = [pool.submit(send) for _ in range(callers)]
+        try:
+            yield
+        finally:
+            stop.set()
+        for caller in sending:
+            caller.result()
+
+
+def _send(client: Client, batch: Sequence[ObservedPrompt]) -> None:
+    for result in client.observe_batch(batch, timeout=120):
+        if isinstance(result, ItemError):
+            raise RuntimeError(f"the server refused a prompt: {result.message}")
 
 
 def timed(call: Callable[[int], object], count: int, pause: float) -> Latency:

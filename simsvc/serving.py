@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import grpc.aio
 import structlog
 
-from simsvc.collecting import no_collection
+from simsvc.collecting import collect_in_parts, no_collection
 from simsvc.core.feed import CampaignFeed
 from simsvc.core.generations import Generations
 from simsvc.core.lifecycle import Lifecycle, WriteProbe
@@ -71,6 +71,7 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
             asyncio.create_task(_tell_health(parts), name="health"),
             asyncio.create_task(parts.watch_model(), name="model"),
             asyncio.create_task(parts.alerts(), name="alerts"),
+            asyncio.create_task(collect_in_parts(), name="collector"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
