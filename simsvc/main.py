@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from tomllib import TOMLDecodeError
 from typing import NoReturn
@@ -42,6 +43,8 @@ def serve() -> None:
     # busy cores the model was seven times slower. Read when torch is loaded, which takes seconds
     # that the other commands need not wait for.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Until the service has recovered all that is made stays: see `collecting`.
+    gc.disable()
     from simsvc.run import StartError, run  # noqa: PLC0415
 
     try:
