@@ -45,6 +45,8 @@ def cluster() -> Iterator[Any]:
         # Read when Ray is loaded.
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Other tests have the cores too.
+        patch.setenv("RAY_gcs_server_port_wait_time_s", "120")
         # Nodes that stop answering are given up soon.
         patch.setenv("RAY_health_check_period_ms", "2000")
         from ray.cluster_utils import Cluster  # noqa: PLC0415
