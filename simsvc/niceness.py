@@ -9,6 +9,7 @@ core keeps everybody waiting, however urgent. For the same reason what it comput
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -33,5 +34,6 @@ def yield_to_all() -> None:
     """Let this thread, and those that it will start, have what others leave: for batch work."""
     os.nice(COMPUTE)
     if sys.platform == "linux":
-        # There is no niceness above the model's.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        # There is no niceness above the model's. Some sandboxes know no policy but the usual one.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-# Tells the prompt that has a seq from any other that may get it: hex digits, "" if there is none.
+# Tells the prompt that has a seq from any other that may get it; "" if there is none.
 Mark = Callable[[int], str]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -36,6 +37,15 @@ def test_batch_work_has_what_others_leave() -> None:
         assert thread.submit(held).result() == COMPUTE
         assert thread.submit(policy_of_a_new_thread).result() == os.SCHED_IDLE
     assert os.sched_getscheduler(0) == before
+
+
+def test_a_sandbox_that_knows_no_policies_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    with ThreadPoolExecutor(1, initializer=yield_to_all) as thread:
+        assert thread.submit(held).result() == COMPUTE
 
 
 def policy_of_a_new_thread() -> int:
