@@ -150,11 +150,13 @@ class Batcher:
             return
         # What nobody has come for until now was known to the record.
         self._begun.clear()
-        for text in texts:
-            key = self._cache.key(text)
-            if key not in self._cache and key not in self._begun:
-                self._begun[key] = self._made(key, text, priority)
-        self._queue.put_all([*self._begun.values()])
+        try:
+            for text in texts:
+                key = self._cache.key(text)
+                if key not in self._cache and key not in self._begun:
+                    self._begun[key] = self._made(key, text, priority)
+        finally:
+            self._queue.put_all([*self._begun.values()])
 
     async def watch(self) -> None:
         """Wait for a failure of the model thread, and raise UnavailableError then."""
