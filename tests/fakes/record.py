@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from simsvc.domain.audit import UNKEYED, AuditEntry, AuditFilter, AuditNote
-from simsvc.domain.campaign import Campaign, CampaignEvent, CampaignState
 from simsvc.domain.pseudonyms import KeyedHash
 from simsvc.domain.reference import ReferenceItem, ReferenceKind, ReferenceSet
 from simsvc.domain.sharing import Indicator
@@ -30,6 +27,7 @@ from simsvc.ports.record import (
     ReplayBatch,
 )
 from simsvc.record.activity import thinned
+from tests.fakes.casebook import MemoryCasebook
 
 
 class _Names:
@@ -49,18 +47,15 @@ class _Names:
         return next((self.by_hash[h] for h in hashes if h in self.by_hash), None)
 
 
-class MemoryRecord:
+class MemoryRecord(MemoryCasebook):
     """Keeps everything until the process ends."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._accounts, self._organizations = _Names(), _Names()
         self._prompts: dict[int, NewPrompt] = {}
         self._next = 1
-        self._campaigns: dict[str, Campaign] = {}
-        self._events: list[CampaignEvent] = []
-        self._position = 0
         self._references: dict[str, tuple[ReferenceKind, int, dict[bytes, ReferenceItem]]] = {}
-        self.entries: list[AuditEntry] = []
         self._indicators: dict[str, Indicator] = {}
 
     def owners(self, keys: Sequence[OwnerKey]) -> list[Owner]:
@@ -201,64 +196,6 @@ class MemoryRecord:
             tuple(sorted({p.owner.organization for p in mine} - {0})),
             tuple(p.outcome.seq for p in newest[:20]),
         )
-
-    def save_campaigns(
-        self, events: Sequence[CampaignEvent], audit: Sequence[AuditNote] = ()
-    ) -> list[CampaignEvent]:
-        self.append_audit(audit)
-        saved = []
-        for event in events:
-            self._campaigns[event.campaign.campaign_id] = event.campaign
-            saved.append(replace(event, position=self._position + 1))
-            self._position += 1
-            review = replace(event.campaign.review, excluded=frozenset())
-            bare = replace(event.campaign, members={}, source=b"", review=review)
-            self._events.append(replace(saved[-1], campaign=bare))
-        return saved
-
-    def campaigns(self, state: CampaignState | None = None) -> list[Campaign]:
-        found = [c for c in self._campaigns.values() if state is None or c.state is state]
-        return sorted(found, key=lambda c: (-c.updated_at, c.campaign_id))
-
-    def campaign_events(self, after: int, limit: int) -> list[CampaignEvent]:
-        return [event for event in self._events if event.position > after][:limit]
-
-    def purge_changes(self, before: int, most: int = PURGED) -> int:
-        last = {event.campaign.campaign_id: event.position for event in self._events}
-        gone = [
-            event
-            for event in self._events
-            if event.at < before and last[event.campaign.campaign_id] != event.position
-        ][:most]
-        self._events = [event for event in self._events if event not in gone]
-        return len(gone)
-
-    def last_position(self) -> int:
-        return self._position
-
-    @property
-    def notes(self) -> list[AuditNote]:
-        return [entry.note for entry in self.entries]
-
-    def append_audit(self, notes: Sequence[AuditNote]) -> None:
-        for note in notes:
-            position = len(self.entries) + 1
-            before = self.entries[-1].digest if self.entries else b""
-            digest = UNKEYED.link(before, position, note)
-            self.entries.append(AuditEntry(position, note, UNKEYED.active, digest))
-
-    def audit(self, before: int, limit: int, where: AuditFilter) -> list[AuditEntry]:
-        undone = {e.note.undoes: e.position for e in self.entries}
-        found = [
-            replace(e, undone_by=undone.get(e.position, 0))
-            for e in reversed(self.entries)
-            if (not before or e.position < before)
-            and all(v in ("", getattr(e.note, k)) for k, v in asdict(where).items())
-        ]
-        return found[:limit]
-
-    def audit_from(self, after: int, limit: int) -> list[AuditEntry]:
-        return self.entries[after : after + limit]
 
     def activity(self, accounts: Sequence[int], limit: int) -> Activity:
         mine = [p for p in self._prompts.values() if p.owner.account in accounts]
