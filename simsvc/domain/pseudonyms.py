@@ -33,7 +33,7 @@ class Keyring:
         self._keys = {active: keys[active]} | dict(keys)
         self.active = active
         # What every hash of a kind begins with is hashed once.
-        self._begun: dict[tuple[str, str], hmac.HMAC] = {}
+        self._begun: dict[str, dict[str, hmac.HMAC]] = {}
 
     def all_hashes(self, domain: str, value: str) -> list[KeyedHash]:
         """Hash `value` with every key, the active one first.
@@ -48,8 +48,9 @@ class Keyring:
 
         `kind` is that of the pseudonym, "acct" or "org", `domain` as in `all_hashes`.
         """
-        named, raw = parse_pseudonym(kind, value), value.encode()
-        hashes = [self._mac(key_id, domain, raw) for key_id in self._keys]
+        raw = value.encode()
+        hashes = [_finish(begun, raw) for begun in self._begin(domain).values()]
+        named = parse_pseudonym(kind, value)
         return [named, *hashes] if named else hashes
 
     def text_hash(self, view: str, text: str) -> bytes:
@@ -60,13 +61,22 @@ class Keyring:
         return self._mac(self.active, view, text.encode()) if text else b""
 
     def _mac(self, key_id: str, domain: str, value: bytes) -> bytes:
-        begun = self._begun.get((key_id, domain))
+        return _finish(self._begin(domain)[key_id], value)
+
+    def _begin(self, domain: str) -> Mapping[str, hmac.HMAC]:
+        """Return a hash by key id that has taken in what all of this kind begin with."""
+        begun = self._begun.get(domain)
         if begun is None:
-            begun = hmac.new(self._keys[key_id], domain.encode() + b"\0", hashlib.sha256)
-            self._begun[key_id, domain] = begun
-        mac = begun.copy()
-        mac.update(value)
-        return mac.digest()[:16]
+            start = domain.encode() + b"\0"
+            begun = {k: hmac.new(key, start, hashlib.sha256) for k, key in self._keys.items()}
+            self._begun[domain] = begun
+        return begun
+
+
+def _finish(begun: hmac.HMAC, value: bytes) -> bytes:
+    mac = begun.copy()
+    mac.update(value)
+    return mac.digest()[:16]
 
 
 def pseudonym(kind: str, value: bytes) -> str:

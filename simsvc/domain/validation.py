@@ -56,6 +56,11 @@ def violations(raw: RawPrompt, limits: Limits, now: int) -> list[Violation]:
     ]
 
 
+def is_id(value: str, limits: Limits) -> bool:
+    """Return whether `id_violations` would find nothing, without words for what it would."""
+    return bool(value.strip()) and "\0" not in value and len(value.encode()) <= limits.id_bytes
+
+
 def id_violations(field: str, value: str, limits: Limits) -> list[Violation]:
     """Return what is wrong with an id that must be there."""
     return list(_id_violations(field, value, limits, required=True))

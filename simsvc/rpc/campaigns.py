@@ -10,7 +10,7 @@ from simsvc.domain.campaign import CampaignState
 from simsvc.domain.counter import counter_evidence
 from simsvc.domain.errors import InvalidError, Violation
 from simsvc.domain.review import Verdict
-from simsvc.domain.validation import Limits, id_violations
+from simsvc.domain.validation import Limits, id_violations, is_id
 from simsvc.domain.verdict import Confidence
 from simsvc.rpc.call import current_call
 from simsvc.rpc.convert import account_name, campaign_message, member_message, timestamp
@@ -71,9 +71,8 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
         response = campaigns_pb2.CheckAccountsResponse()
         hidden = self._shadow and not current_call.get().principal.roles & _READERS
         for account_id in request.account_ids:
-            campaigns = () if hidden else self._casework.check(account_id)
             result = response.results.add()
-            if campaigns:
+            if not hidden and (campaigns := self._casework.check(account_id)):
                 result.in_open_campaign = True
                 result.campaign_ids.extend(campaigns)
         return response
@@ -89,6 +88,7 @@ class CampaignServicer(campaigns_pb2_grpc.CampaignServiceServicer):
         wrong = [
             violation
             for i, account_id in enumerate(ids)
+            if not is_id(account_id, self._limits)
             for violation in id_violations(f"account_ids[{i}]", account_id, self._limits)
         ]
         if wrong:

@@ -29,6 +29,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # The stubs know handlers of the threaded server only; those of this one are coroutines.
 Handler = Any
 _BEARER = "bearer "
+# All that ends a call but its answer; each is told to the caller or passed on.
+_FAILURES = (Exception, asyncio.CancelledError)
 _log = structlog.get_logger()
 
 
@@ -48,9 +50,9 @@ class Guard(grpc.aio.ServerInterceptor):
     """Wraps the handlers of this project's services; health and reflection pass through."""
 
     def __init__(self, access: Access, readiness: Readiness, metrics: Metrics) -> None:
+        self.metrics = metrics
         self._access = access
         self._readiness = readiness
-        self._metrics = metrics
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -71,26 +73,26 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def admit(self, method: Method, context: Context) -> Call:
         """Return the call, if its caller may make it and the service can answer."""
-        principal = self._access.authenticate(_token(context))
+        token = None if self._access.is_open else _token(context)
+        principal = self._access.authenticate(token)
         authorise(principal, method.roles)
         self._readiness.check()
         return Call(principal)
 
-    def note_start(self, name: str) -> None:
-        """Count a call that begins."""
-        self._metrics.call_started(name)
-
-    def note_end(self, name: str, code: grpc.StatusCode, seconds: float, size: _Bytes) -> None:
-        """Count a call that ended."""
-        self._metrics.call_ended(name, code.name, seconds, size.received, size.sent)
-
 
 @dataclass(slots=True)
-class _Bytes:
-    """What came and went in one call."""
+class _Tally:
+    """What is counted of one call: its begin, its end, and the bytes that came and went."""
 
+    began: float
+    code: str = "UNKNOWN"
     received: int = 0
     sent: int = 0
+
+    def encode(self, response: Any) -> bytes:
+        raw: bytes = response.SerializeToString()
+        self.sent += len(raw)
+        return raw
 
 
 class _Served:
@@ -101,52 +103,71 @@ class _Served:
         self._name = name.removeprefix("/")
         self._method = method
         self._handler = handler
+        self._calls = guard.metrics.calls.of(self._name)
 
     async def unary_unary(self, raw: bytes, context: Context) -> bytes:
-        async def answer(size: _Bytes) -> bytes:
-            call = self._begin(context)
-            request = self._decode(raw, call, size)
-            return _encode(await self._handler.unary_unary(request, context), size)
-
-        raw_answer: bytes = await self._run(answer, context)
-        return raw_answer
+        tally = self._start()
+        try:
+            request = self._decode(raw, self._admit(context), tally)
+            answer = tally.encode(await self._handler.unary_unary(request, context))
+            tally.code = "OK"
+            return answer
+        except _FAILURES as error:
+            await self._fail(error, tally, context)
+            raise
+        finally:
+            self._end(tally)
 
     async def unary_stream(self, raw: bytes, context: Context) -> None:
-        async def answer(size: _Bytes) -> None:
-            call = self._begin(context)
-            request = self._decode(raw, call, size)
-            async for response in self._handler.unary_stream(request, context):
-                await context.write(_encode(response, size))
+        def answers(call: Call, tally: _Tally) -> AsyncIterator[Any]:
+            stream: AsyncIterator[Any] = self._handler.unary_stream(
+                self._decode(raw, call, tally), context
+            )
+            return stream
 
-        await self._run(answer, context)
+        await self._stream(answers, context)
 
     async def stream_stream(self, raws: AsyncIterator[bytes], context: Context) -> None:
-        async def answer(size: _Bytes) -> None:
-            call = self._begin(context)
-            requests = self._decode_all(raws, call, size)
-            async for response in self._handler.stream_stream(requests, context):
-                await context.write(_encode(response, size))
+        def answers(call: Call, tally: _Tally) -> AsyncIterator[Any]:
+            stream: AsyncIterator[Any] = self._handler.stream_stream(
+                self._decode_all(raws, call, tally), context
+            )
+            return stream
 
-        await self._run(answer, context)
+        await self._stream(answers, context)
 
-    def _begin(self, context: Context) -> Call:
+    async def _stream(
+        self, answers: Callable[[Call, _Tally], AsyncIterator[Any]], context: Context
+    ) -> None:
+        tally = self._start()
+        try:
+            async for response in answers(self._admit(context), tally):
+                await context.write(tally.encode(response))
+            tally.code = "OK"
+        except _FAILURES as error:
+            await self._fail(error, tally, context)
+            raise
+        finally:
+            self._end(tally)
+
+    def _admit(self, context: Context) -> Call:
         call = self._guard.admit(self._method, context)
         current_call.set(call)
         return call
 
-    def _decode(self, raw: bytes, call: Call, size: _Bytes) -> Any:
-        size.received += len(raw)
+    def _decode(self, raw: bytes, call: Call, tally: _Tally) -> Any:
+        tally.received += len(raw)
         if not self._method.items:
             return decode(self._method.request, raw)
         request, call.faults = decode_items(self._method.request, raw, self._method.items)
         return request
 
     async def _decode_all(
-        self, raws: AsyncIterator[bytes], call: Call, size: _Bytes
+        self, raws: AsyncIterator[bytes], call: Call, tally: _Tally
     ) -> AsyncIterator[Any]:
         index = 0
         async for raw in raws:
-            size.received += len(raw)
+            tally.received += len(raw)
             try:
                 yield decode(self._method.request, raw)
             except InvalidError as error:
@@ -154,38 +175,32 @@ class _Served:
                 yield self._method.request()
             index += 1
 
-    async def _run(self, answer: Callable[[_Bytes], Awaitable[Any]], context: Context) -> Any:
-        self._guard.note_start(self._name)
-        size = _Bytes()
-        started = time.perf_counter()
-        code = grpc.StatusCode.UNKNOWN
-        try:
-            result = await answer(size)
-            code = grpc.StatusCode.OK
-            return result
-        except SimsvcError as error:
+    def _start(self) -> _Tally:
+        self._calls.start()
+        return _Tally(time.perf_counter())
+
+    def _end(self, tally: _Tally) -> None:
+        seconds = time.perf_counter() - tally.began
+        self._calls.end(tally.code, seconds, tally.received, tally.sent)
+
+    async def _fail(self, error: BaseException, tally: _Tally, context: Context) -> None:
+        """Tell the caller why, unless the call is over for gRPC already."""
+        if isinstance(error, asyncio.CancelledError):
+            tally.code = grpc.StatusCode.CANCELLED.name
+        elif isinstance(error, SimsvcError):
             code = code_of(error)
+            tally.code = code.name
             await context.abort(code, str(error), trailers_of(error))
-        except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
-            raise
-        except grpc.aio.BaseError:
-            raise
-        except Exception as error:  # noqa: BLE001 - gRPC would tell its caller the message
-            # Which may hold what somebody sent. The place says what has to be mended.
+        elif not isinstance(error, grpc.aio.BaseError):
+            # gRPC would tell its caller the message, which may hold what somebody sent. The place
+            # says what has to be mended.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{frame.filename}:{frame.lineno}"
             _log.error("call_failed", method=self._name, error=type(error).__name__, place=place)
-            code = grpc.StatusCode.INTERNAL
-            await context.abort(code, "the server failed at this; its log says where")
-        finally:
-            self._guard.note_end(self._name, code, time.perf_counter() - started, size)
-
-
-def _encode(response: Any, size: _Bytes) -> bytes:
-    raw: bytes = response.SerializeToString()
-    size.sent += len(raw)
-    return raw
+            tally.code = grpc.StatusCode.INTERNAL.name
+            await context.abort(
+                grpc.StatusCode.INTERNAL, "the server failed at this; its log says where"
+            )
 
 
 def _wrapped(handler: Handler, served: _Served) -> Handler:

@@ -6,7 +6,7 @@ import warnings
 from simsvc.v1 import campaigns_pb2 as simsvc_dot_v1_dot_campaigns__pb2
 from simsvc.v1 import review_pb2 as simsvc_dot_v1_dot_review__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.83.2'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 

@@ -13,6 +13,8 @@ from simsvc.domain.validation import (
     Limits,
     RawPrompt,
     as_messages,
+    id_violations,
+    is_id,
     message_violations,
     violations,
 )
@@ -82,6 +84,13 @@ def test_nothing_crashes(
     for violation in violations(raw, LIMITS, NOW):
         assert violation.field
         assert violation.reason.isupper()
+
+
+@FIXED
+@given(TEXT)
+def test_an_id_is_one_if_nothing_is_wrong_with_it(text: str) -> None:
+    for value in (text, f"{text}\0", f" {text}", "é" * 128, "é" * 128 + "x"):
+        assert is_id(value, LIMITS) == (not id_violations("account_id", value, LIMITS))
 
 
 def test_one_over_a_limit_in_bytes() -> None:

@@ -131,16 +131,23 @@ def test_metrics_have_their_names() -> None:
     with pytest.raises(ValueError, match="differ"):
         metrics.read_from({k: v for k, v in sources.items() if k != "index_lag_prompts"})
     metrics.read_from(sources)
+    calls = metrics.calls.of("simsvc.v1.X/Y")
     for _ in range(2):
-        metrics.call_started("simsvc.v1.X/Y")
-        metrics.call_ended("simsvc.v1.X/Y", "OK", 0.0007, 10, 2000)
-    metrics.call_ended("simsvc.v1.X/Y", "NOT_FOUND", 0.0007, 10, 0)
+        calls.start()
+        calls.end("OK", 0.0007, 10, 2000)
+    metrics.calls.of("simsvc.v1.X/Y").end("NOT_FOUND", 0.0008, 10, 1 << 30)
     page = generate_latest(metrics.registry).decode()
     for name in (
         'grpc_server_call_started_total{grpc_method="simsvc.v1.X/Y"} 2.0',
         'duration_seconds_bucket{grpc_method="simsvc.v1.X/Y",grpc_status="OK",le="0.0008"} 2.0',
         'duration_seconds_bucket{grpc_method="simsvc.v1.X/Y",grpc_status="OK",le="0.0006"} 0.0',
         'duration_seconds_count{grpc_method="simsvc.v1.X/Y",grpc_status="NOT_FOUND"} 1.0',
+        # What a bucket is named after is in it.
+        'duration_seconds_bucket{grpc_method="simsvc.v1.X/Y",grpc_status="NOT_FOUND",'
+        'le="0.0008"} 1.0',
+        'size_bytes_bucket{grpc_method="simsvc.v1.X/Y",grpc_status="NOT_FOUND",'
+        'le="6.7108864e+07"} 0.0',
+        'size_bytes_bucket{grpc_method="simsvc.v1.X/Y",grpc_status="NOT_FOUND",le="+Inf"} 1.0',
         'rcvd_total_compressed_message_size_bytes_sum{grpc_method="simsvc.v1.X/Y",'
         'grpc_status="OK"} 20.0',
         'sent_total_compressed_message_size_bytes_sum{grpc_method="simsvc.v1.X/Y",'
