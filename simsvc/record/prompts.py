@@ -139,8 +139,11 @@ class PromptStore(Store):
             on = and_(v.seq == p.seq, v.generation_id == self._generation_id)
             source, query = source.join(tables.vectors, on), query.add_columns(v.vector)
         query = query.select_from(source)
+        # SQLite begins with the vectors, and by the prompts' seq it would sort all that is left
+        # for each page.
+        seq = v.seq if with_vectors else p.seq
         while True:
-            page = query.where(p.seq > after, p.seq <= up_to).order_by(p.seq).limit(batch)
+            page = query.where(seq > after, seq <= up_to).order_by(seq).limit(batch)
             with reading(self._engine) as connection:
                 rows = connection.execute(page).all()
             if not rows:

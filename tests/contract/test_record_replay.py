@@ -7,9 +7,13 @@ import pytest
 
 from simsvc.ports.index import ROW_DTYPE
 from simsvc.ports.record import NewPrompt, Record, ReplayBatch
-from tests.contract.support import fill, owner_of
+from simsvc.record.sql import SqlRecord
+from tests.contract.effort import analyse, effort
+from tests.contract.support import Place, fill, owner_of
 from tests.fakes.embedder import DIMENSION
 from tests.fakes.prompts import HOUR, NOW, new_prompt
+
+MORE = 2000
 
 
 def with_gaps(record: Record) -> list[NewPrompt]:
@@ -53,6 +57,25 @@ def test_replay_yields_everything_once_in_order(
     sizes = [len(b.rows) for b in batches]
     assert all(size == batch for size in sizes[:-1])
     assert 0 < sizes[-1] <= batch
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+def test_a_page_costs_no_more_where_much_comes_after_it(
+    place: Place, sql_record: SqlRecord, with_vectors: bool
+) -> None:
+    def page() -> None:
+        last = sql_record.last_seq()
+        found = next(sql_record.replay(0, last, 5, with_vectors=with_vectors))
+        assert len(found.rows) == 5
+
+    efforts = []
+    for count in (50, MORE):
+        fill(sql_record, [f"text {count} {i}" for i in range(count)])
+        analyse(place, sql_record)
+        efforts.append(effort(place, sql_record, page, ("prompts", "vectors")))
+    few, many = efforts
+    assert few > 0
+    assert many <= few + MORE / 10
 
 
 @pytest.mark.parametrize(
