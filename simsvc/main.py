@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from simsvc.cli.app import app as cli
@@ -35,10 +36,11 @@ def serve() -> None:
         tls = settings.tls_certificate is not None
         check_address(settings.listen, tls=tls, tokens=bool(settings.tokens))
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        _fail("; ".join(lines))
+        _fail("; ".join(map(_told, error.errors())))
     except (UnsafeAddressError, FileNotFoundError, SettingsError, TOMLDecodeError) as error:
         _fail(str(error))
+    # Prompts are in what it writes: nobody else may read that.
+    os.umask(0o077)
     # OpenMP threads that wait by spinning take the cores from the threads they wait for: on two
     # busy cores the model was seven times slower. Read when torch is loaded, which takes seconds
     # that the other commands need not wait for.
@@ -51,6 +53,13 @@ def serve() -> None:
         run(settings)
     except StartError as error:
         _fail(str(error))
+
+
+def _told(error: ErrorDetails) -> str:
+    """Say what is wrong with a setting; what several do not agree on has no name of its own."""
+    name = ".".join(map(str, error["loc"]))
+    text = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {text}" if name else text
 
 
 def _fail(reason: str) -> NoReturn:

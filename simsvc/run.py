@@ -39,6 +39,7 @@ from simsvc.rpc.server import (
     Health,
     Servicers,
     TlsFiles,
+    UnusableTlsError,
     add_reflection,
     listen,
     make_server,
@@ -61,6 +62,7 @@ _START_ERRORS = (
     OtherGenerationError,
     RecordNotOpenedError,
     TracingExtraMissingError,
+    UnusableTlsError,
     WrongWeightsError,
 )
 

@@ -92,8 +92,16 @@ async def _recover(parts: Parts) -> None:
 
 
 async def _tell_health(parts: Parts) -> None:
+    told = True
     while True:
-        await parts.health.set(ready=not parts.readiness.reason, writable=parts.writer.writable)
+        writable = parts.writer.writable
+        if writable is not told:
+            told = writable
+            if writable:
+                _log.info("record_writable")
+            else:
+                _log.error("record_not_writable")
+        await parts.health.set(ready=not parts.readiness.reason, writable=writable)
         await asyncio.sleep(_HEALTH_EVERY)
 
 

@@ -128,6 +128,9 @@ def match(
         _show(found.matches, found.prompts_looked_at)
         if found.prompts_without_text:
             typer.echo(f"{found.prompts_without_text} prompts have no text to look at", err=True)
+        if passed_over := len(found.passed_over_indicator_ids):
+            text = "indicators were not looked for: they hold no more, or their key is not here"
+            typer.echo(f"{passed_over} {text}", err=True)
     if found.matches:
         raise typer.Exit(FOUND)
 

@@ -64,13 +64,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What was found, of how many prompts; `campaigns` by indicator id."""
+    """What was found, of how many prompts; `campaigns` by indicator id.
+
+    `passed_over` are the indicators that hold no more, or whose key is not there.
+    """
 
     found: list[Match]
     campaigns: Mapping[str, list[str]]
     names: Names
     looked_at: int
     without_text: int
+    passed_over: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class Indicators:
     def _match(self, stage: Stage, indicators: Sequence[Indicator]) -> Matches:
         now = self._desk.now()
         usable = [i for i in indicators if i.holds(now) and i.key_id in self._keys]
+        passed_over = [i.indicator_id for i in indicators if i not in usable]
         matches = [Match(i) for i in usable]
         wanted = [_Wanted(self._keys[key_id], mine) for key_id, mine in _by_key(matches).items()]
         looked_at = without = 0
@@ -157,7 +162,8 @@ class Indicators:
         found = [match for match in matches if match.is_found]
         accounts = {a for match in found for a in match.accounts}
         campaigns = {m.indicator.indicator_id: self._campaigns(m) for m in found}
-        return Matches(found, campaigns, self._desk.names(accounts), looked_at, without)
+        names = self._desk.names(accounts)
+        return Matches(found, campaigns, names, looked_at, without, passed_over)
 
     def _newest(self, stage: Stage) -> Iterator[RecordedPrompt]:
         last = stage.record.last_seq()

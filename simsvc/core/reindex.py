@@ -113,9 +113,7 @@ class Reindexing:
         generation = self._planned(spec, serving)
         there = self.catalogue.generation(generation.generation_id)
         if there is not None and there.state not in _DONE_WITH:
-            raise AlreadyThereError(
-                f"{there.generation_id} is that already, in the state {there.state.name}"
-            )
+            raise _already(there, spec)
         reembed = generation.vectors_of != serving.vectors_of
         record = self._record(serving)
         if reembed and (unreadable := record.unreadable()):
@@ -215,3 +213,14 @@ class Reindexing:
             created_at=now,
             updated_at=now,
         )
+
+
+def _already(there: Generation, spec: ReindexSpec) -> AlreadyThereError:
+    """Say what is there, and what to do where it is not what was asked for."""
+    name, state = there.generation_id, there.state.name
+    if there.index == spec.index or not spec.index.chosen():
+        return AlreadyThereError(f"{name} is that already, in the state {state}")
+    return AlreadyThereError(
+        f"{name} is of that model already, in the state {state}, with another index: "
+        "let it serve and reindex from there, or delete it"
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -43,6 +45,8 @@ def demo(
     ] = None,
 ) -> None:
     """Start a server, replay made-up traffic and show the campaign that is found in it."""
+    # Whoever ends the demo ends its server too, which has a session of its own.
+    signal.signal(signal.SIGTERM, _end)
     terminal = console()
     plan = TrafficPlan(prompts=prompts, seed=seed, start=datetime.now(UTC) - _PAST, span=_PAST)
     events = generate(plan)
@@ -67,6 +71,10 @@ def demo(
         if sys.stdin.isatty() if keep is None else keep:
             terminal.print("The server runs until Ctrl-C.")
             _wait_for_interrupt()
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def observed(event: Event) -> ObservedPrompt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,10 @@ class TlsFiles:
     certificate: Path
     key: Path
     client_ca: Path | None
+
+
+class UnusableTlsError(Exception):
+    """A certificate or key cannot be read, or they do not belong together."""
 
 
 class _Unregistered:
@@ -145,7 +150,10 @@ def add_reflection(server: grpc.aio.Server) -> None:
 
 
 def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
-    """Bind the address and return the port. AddressTakenError if that cannot be."""
+    """Bind the address and return the port.
+
+    AddressTakenError if that cannot be, UnusableTlsError if the files cannot be used.
+    """
     try:
         return _bind(server, address, tls)
     except RuntimeError as error:
@@ -155,6 +163,7 @@ def listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
 def _bind(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
     if tls is None:
         return server.add_insecure_port(address)
+    _check(tls)
     client_ca = tls.client_ca.read_bytes() if tls.client_ca else None
     credentials = grpc.ssl_server_credentials(
         [(tls.key.read_bytes(), tls.certificate.read_bytes())],
@@ -162,3 +171,29 @@ def _bind(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
         require_client_auth=client_ca is not None,
     )
     return server.add_secure_port(address, credentials)
+
+
+def _check(tls: TlsFiles) -> None:
+    """Raise UnusableTlsError with the setting that is wrong: gRPC names none of them."""
+    for setting, file in (
+        ("tls_certificate", tls.certificate),
+        ("tls_key", tls.key),
+        ("tls_client_ca", tls.client_ca),
+    ):
+        try:
+            if file is not None:
+                file.read_bytes()
+        except OSError as error:
+            raise UnusableTlsError(f"{setting}: cannot read {file}: {error.strerror}") from error
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(tls.certificate, tls.key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        text = "tls_certificate and tls_key are no PEM certificate and its key"
+        raise UnusableTlsError(f"{text}: {error}") from error
+    try:
+        if tls.client_ca is not None:
+            context.load_verify_locations(tls.client_ca)
+    except ssl.SSLError as error:
+        raise UnusableTlsError(f"tls_client_ca is no PEM certificate: {error}") from error

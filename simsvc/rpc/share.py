@@ -103,6 +103,7 @@ class ShareServicer(share_pb2_grpc.ShareServiceServicer):
             matches=_matches(found),
             prompts_looked_at=found.looked_at,
             prompts_without_text=found.without_text,
+            passed_over_indicator_ids=found.passed_over,
         )
 
     async def DeleteIndicator(

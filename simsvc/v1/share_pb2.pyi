@@ -403,6 +403,7 @@ class MatchIndicatorsResponse(_message.Message):
     MATCHES_FIELD_NUMBER: _builtins.int
     PROMPTS_LOOKED_AT_FIELD_NUMBER: _builtins.int
     PROMPTS_WITHOUT_TEXT_FIELD_NUMBER: _builtins.int
+    PASSED_OVER_INDICATOR_IDS_FIELD_NUMBER: _builtins.int
     prompts_looked_at: _builtins.int
     prompts_without_text: _builtins.int
     """Prompts whose text this server does not have."""
@@ -410,16 +411,23 @@ class MatchIndicatorsResponse(_message.Message):
     def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndicatorMatch]:
         """Only those that were found."""
 
+    @_builtins.property
+    def passed_over_indicator_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Indicators that were not looked for: they hold no more, or this server
+        lacks their key.
+        """
+
     def __init__(
         self,
         *,
         matches: _abc.Iterable[Global___IndicatorMatch] | None = ...,
         prompts_looked_at: _builtins.int = ...,
         prompts_without_text: _builtins.int = ...,
+        passed_over_indicator_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["matches", b"matches", "prompts_looked_at", b"prompts_looked_at", "prompts_without_text", b"prompts_without_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matches", b"matches", "passed_over_indicator_ids", b"passed_over_indicator_ids", "prompts_looked_at", b"prompts_looked_at", "prompts_without_text", b"prompts_without_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

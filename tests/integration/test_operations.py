@@ -66,6 +66,9 @@ def test_metrics_logs_reflection_and_drain(tmp_path: Path) -> None:
             assert f"simsvc_{line}" in metrics
         assert server.terminate() == 0
         server.wait_for_end()
+        # Nobody else may read prompts.
+        assert (tmp_path / "record.db").stat().st_mode & 0o077 == 0
+        assert (tmp_path / "index").stat().st_mode & 0o077 == 0
         assert [e["event"] for e in server.log][-2:] == ["draining", "stopped"]
         assert secret not in server.raw_log
         assert account not in server.raw_log
@@ -166,9 +169,11 @@ def test_health_follows_the_record(tmp_path: Path) -> None:
             stub.ObservePrompt(ingest_pb2.ObservePromptRequest(prompt=prompt(2)))
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         assert wait_for_health(ch, SERVICES[0], NOT_SERVING)
+        server.wait_for("record_not_writable")
         lock.execute("ROLLBACK")
         lock.close()
         assert wait_for_health(ch, SERVICES[0], SERVING)
+        server.wait_for("record_writable")
         stub.ObservePrompt(ingest_pb2.ObservePromptRequest(prompt=prompt(2)))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simsvc.client import Client, Connection, ObservedPrompt
+from tests.certificates import Authority
 from tests.process import ServerProcess
 
 
@@ -32,6 +33,25 @@ def failure(data: Path, settings: dict[str, str]) -> str:
 )
 def test_settings(tmp_path: Path, settings: dict[str, str], reason: str) -> None:
     assert reason in failure(tmp_path, settings)
+
+
+def test_certificates(tmp_path: Path) -> None:
+    authority = Authority()
+    good, other = (authority.issue(tmp_path, name) for name in ("server", "other"))
+    files = ("SIMSVC_TLS_CERTIFICATE", "SIMSVC_TLS_KEY", "SIMSVC_TLS_CLIENT_CA")
+
+    def told(*paths: Path) -> str:
+        return failure(tmp_path / "data", dict(zip(files, map(str, paths), strict=False)))
+
+    absent = tmp_path / "absent.pem"
+    assert told(good[0]) == "error: tls_certificate and tls_key go together"
+    assert f"tls_certificate: cannot read {absent}: No such file" in told(absent, good[1])
+    assert f"tls_key: cannot read {absent}: No such file" in told(good[0], absent)
+    assert f"tls_client_ca: cannot read {absent}: No such file" in told(*good, absent)
+    assert "tls_certificate and tls_key are no PEM certificate and its key" in told(
+        good[0], other[1]
+    )
+    assert "tls_client_ca is no PEM certificate" in told(*good, good[1])
 
 
 @pytest.mark.parametrize("setting", ["SIMSVC_LISTEN", "SIMSVC_METRICS_LISTEN"])

@@ -124,7 +124,19 @@ async def test_indicators_are_found_side_by_side(world: World) -> None:
     told = {m.indicator.indicator_id: (m.prompts, m.part, len(m.accounts)) for m in found.found}
     assert told == {"frame": (5, 1.0, 5), "again": (5, 1.0, 5), "set": (20, 0.5, 5)}
     assert (found.looked_at, found.without_text) == (25, 0)
+    assert found.passed_over == []
     assert found.campaigns == {name: ["cmp_1"] for name in told}
+
+
+async def test_what_cannot_be_looked_for_is_told(world: World) -> None:
+    frame = frame_hashes(FRAME, KEY).tolist()
+    known = indicator("known", IndicatorKind.FRAME, frame)
+    over = replace(known, indicator_id="over", valid_until=NOW - 1)
+    no_key = replace(known, indicator_id="no key", key_id="nobody's")
+    await world.indicators.take_in(WHO, Told((known, over, no_key)))
+    found = await world.indicators.match(WHO, ())
+    assert [m.indicator.indicator_id for m in found.found] == ["known"]
+    assert sorted(found.passed_over) == ["no key", "over"]
 
 
 async def test_a_frame_that_is_worded_anew_is_found_by_a_fraction(world: World) -> None:
