@@ -28,6 +28,11 @@ def keyring(settings: Settings) -> Keyring:
     return Keyring({_MADE: _made_key(settings.data_dir)}, _MADE)
 
 
+def will_make_key(settings: Settings) -> bool:
+    """Return whether a pseudonym key is still to be made in this data folder."""
+    return not settings.pseudonym_keys and not (settings.data_dir / _FILE).exists()
+
+
 def token_key(settings: Settings) -> bytes:
     """Return the key of page tokens, derived so that it is the same after a restart."""
     if settings.pseudonym_keys:

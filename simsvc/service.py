@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
 from threadpoolctl import threadpool_limits
 
 from simsvc import __version__
@@ -36,13 +37,18 @@ from simsvc.core.writer import Writer
 from simsvc.describe import describe
 from simsvc.domain.frames import FrameRule
 from simsvc.domain.tokens import TokenSealer
-from simsvc.keys import audit_chain, keyring, token_key
+from simsvc.keys import audit_chain, keyring, token_key, will_make_key
 from simsvc.record.open import Database, model_location, open_database, serving_settings
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 from simsvc.staging import StageFactory
 from simsvc.threads import Threads
 from simsvc.workers import WorkerProcesses
+
+_NEW_KEY = (
+    "accounts that are recorded get new pseudonyms; bring the keys.json of the former data folder"
+)
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ def build_service(settings: Settings) -> Service:
     engine = make_engine(settings)
     record = database.claim(engine.info, model_location(settings.model))
     record.claim_writer()
+    _warn_of_new_pseudonyms(settings, record)
     record.chain = audit_chain(settings)
     # Jobs are noted from other threads than the writing one, which has the record's connection.
     jobs = open_database(settings)
@@ -188,3 +195,9 @@ def readings(service: Service) -> dict[str, Callable[[], float]]:
         "webhooks_failed_total": lambda: s.alerts.failed,
         "webhooks_dead_total": lambda: s.alerts.dead,
     }
+
+
+def _warn_of_new_pseudonyms(settings: Settings, record: SqlRecord) -> None:
+    """Warn where accounts that are recorded will not be known again."""
+    if will_make_key(settings) and record.highest_seq():
+        _log.warning("new_pseudonym_key", data_dir=str(settings.data_dir), hint=_NEW_KEY)

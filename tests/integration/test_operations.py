@@ -157,6 +157,19 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def test_warns_that_accounts_will_not_be_known_again(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    with ServerProcess(first) as server:
+        with grpc.insecure_channel(server.address()) as channel:
+            request = ingest_pb2.ObservePromptRequest(prompt=prompt(1))
+            ingest_pb2_grpc.IngestServiceStub(channel).ObservePrompt(request)
+        assert server.terminate() == 0
+        assert "new_pseudonym_key" not in server.raw_log
+    moved = {"SIMSVC_RECORD_URL": f"sqlite:///{first / 'record.db'}"}
+    with ServerProcess(tmp_path / "second", moved) as server:
+        server.wait_for("new_pseudonym_key")
+
+
 def test_health_follows_the_record(tmp_path: Path) -> None:
     """While another process holds the database's write lock, nothing can be acknowledged."""
     settings = {"SIMSVC_RECORD_BUSY": "0.2"}
