@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
 from indexer.rebuild import rebuild
-from simsvc.assembly import make_index
+from simsvc.assembly import make_engine, make_index
 from simsvc.domain.prompt import Message, Outcome, Role
 from simsvc.domain.pseudonyms import Keyring
 from simsvc.domain.trace import Trace
 from simsvc.ports.embedder import Embedding, ModelInfo
 from simsvc.ports.record import NewPrompt, OwnerKey
+from simsvc.record.open import open_record
 from simsvc.record.sql import SqlRecord
 from simsvc.settings import Settings
 
@@ -74,3 +76,13 @@ def snapshot(record: SqlRecord, settings: Settings, model: ModelInfo) -> None:
     with ThreadPoolExecutor(1) as pool:
         index = make_index(settings, model, pool)
         rebuild(record, index, lambda *_: None)
+
+
+def fill(data: Path, count: int) -> None:
+    """Make the data folder of a server that holds prompts."""
+    settings = Settings().model_copy(update={"data_dir": data})
+    model = make_engine(settings).info
+    record = open_record(settings, model)
+    remember(record, count, model, seed=1)
+    snapshot(record, settings, model)
+    record.close()

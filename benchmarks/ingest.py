@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ import typer
 
 from benchmarks import h2load
 from benchmarks.bare_grpc import bare_server
+from benchmarks.filled import fill
 from benchmarks.load import Latency, SteadyLoad, full_load, send_all, timed
 from benchmarks.machine import machine
 from benchmarks.naive import bare_embedder, naive_rate
@@ -39,16 +41,20 @@ _SEARCHES = 60
 _ALONE = 100
 _PAUSE = 0.02
 _RUSH = 3.0
+_SPAN = timedelta(days=2)
 
 
 def main(
     prompts: Annotated[int, typer.Option(help="Prompts sent.")] = 4096,
+    filled: Annotated[int, typer.Option(help="Prompts that are there before.")] = 0,
     quick: Annotated[bool, typer.Option(help="A tenth of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a server of its own with made-up traffic against the naive loop, in one run."""
     count = prompts // 10 if quick else prompts
-    events = generate(TrafficPlan(prompts=2 * count, group_accounts=0, seed=5))
+    began = datetime.now(UTC) - _SPAN
+    plan = TrafficPlan(prompts=2 * count, group_accounts=0, seed=5, start=began, span=_SPAN)
+    events = generate(plan)
     sent = [observed(event) for event in events]
     texts = [event.messages[-1][1] for event in events[:count]]
     # Half before and half after: a host is not as fast at all times.
@@ -57,50 +63,72 @@ def main(
     bare, single = bare_embedder(texts, _BATCH, _PAUSE)
     folder = Path(tempfile.mkdtemp(prefix="simsvc-bench-"))
     try:
-        metrics = f"127.0.0.1:{free_port()}"
-        server = running_server(folder / "data", SIMSVC_METRICS_LISTEN=metrics)
-        with server as address, Client(Connection(address)) as client:
-            rate = send_all(client, sent[:count], _BATCH, _CALLERS)
-            rest, alone = sent[count:-_ALONE], sent[-_ALONE:]
-            lone = timed(lambda i: client.observe(alone[i]), _ALONE, _PAUSE)
-            checked = _checks_alone(client, sent)
-            latencies = _at_half_load(client, rest, rate)
-            in_server = _in_server(metrics, "CampaignService/CheckAccounts")
-            beside = _checks_beside_ingest(client, address, sent[:count])
+        if filled:
+            fill(folder / "data", filled)
+        measured = _of_server(folder / "data", sent, count)
         same_work = _with_one_window(folder / "one", sent[:count])
     finally:
         shutil.rmtree(folder)
     naive_seconds += (count - half) / naive_rate(texts[half:])
     naive = count / naive_seconds
-    with bare_server() as address, Client(Connection(address)) as client:
-        bare_checked = _checks_alone(client, sent)
-        account = [sent[0].account_id]
-        bare_call = timed(lambda _: client.check_accounts(account), _ALONE, _PAUSE)
-        if h2load.is_there():
-            beside["a_bare_grpc_server_by_h2load"] = _by_h2load(address, account)
+    rate, lone = measured["end_to_end_per_second"], measured["observe_prompt_alone_p50_ms"]
     result = {
         "machine": machine(),
         "prompts": count,
+        "prompts_there_before": filled,
         "naive_per_second": round(naive, 1),
-        "end_to_end_per_second": round(rate, 1),
+        "end_to_end_per_second": rate,
         "times_naive": round(rate / naive, 2),
         "end_to_end_one_window_a_prompt_per_second": round(same_work, 1),
         "times_naive_one_window_a_prompt": round(same_work / naive, 2),
         "bare_embedder_per_second": round(bare, 1),
         "share_of_bare_embedder": round(rate / bare, 3),
         "one_text_embedded_ms": round(single, 2),
+        "observe_prompt_alone_p50_ms": lone,
+        "alone_times_one_text": round(lone / single, 2),
+        **measured,
+        **_of_bare_server(sent),
+    }
+    print(json.dumps(result) if as_json else _table(result))
+
+
+def _of_server(data: Path, sent: list[ObservedPrompt], count: int) -> dict[str, Any]:
+    """Return what a server does: at full load, with nothing else to do, at half load."""
+    metrics = f"127.0.0.1:{free_port()}"
+    server = running_server(data, SIMSVC_METRICS_LISTEN=metrics)
+    with server as address, Client(Connection(address)) as client:
+        rate = send_all(client, sent[:count], _BATCH, _CALLERS)
+        rest, alone = sent[count:-_ALONE], sent[-_ALONE:]
+        lone = timed(lambda i: client.observe(alone[i]), _ALONE, _PAUSE)
+        checked = _checks_alone(client, sent)
+        latencies = _at_half_load(client, rest, rate)
+        in_server = _in_server(metrics, "CampaignService/CheckAccounts")
+        beside = _checks_beside_ingest(client, address, sent[:count])
+    return {
+        "end_to_end_per_second": round(rate, 1),
         "observe_prompt_alone_p50_ms": lone.p50,
-        "alone_times_one_text": round(lone.p50 / single, 2),
-        "a_call_of_a_bare_grpc_server_p50_ms": bare_call.p50,
         "half_load_per_second": round(rate / 2, 1),
         "check_accounts_alone_per_second": checked,
-        "the_same_by_a_bare_grpc_server": bare_checked,
         "check_accounts_mean_in_server_ms": in_server[0],
         "check_accounts_within_1_ms_in_server": in_server[1],
         **beside,
         "latency_ms": {name: asdict(latency) for name, latency in latencies.items()},
     }
-    print(json.dumps(result) if as_json else _table(result))
+
+
+def _of_bare_server(sent: list[ObservedPrompt]) -> dict[str, float]:
+    """Return what calls take of a server that answers nothing, with nothing beside."""
+    account = [sent[0].account_id]
+    with bare_server() as address, Client(Connection(address)) as client:
+        rates = {
+            "account_checks_of_a_bare_grpc_server_alone_per_second": _checks_alone(client, sent),
+            "a_call_of_a_bare_grpc_server_p50_ms": timed(
+                lambda _: client.check_accounts(account), _ALONE, _PAUSE
+            ).p50,
+        }
+        if h2load.is_there():
+            rates["a_bare_grpc_server_alone_by_h2load"] = _by_h2load(address, account)
+    return rates
 
 
 def _with_one_window(data: Path, prompts: list[ObservedPrompt]) -> float:
@@ -164,9 +192,12 @@ def _checks_beside_ingest(
             "of_one_account_each": lambda: _by_h2load(address, accounts[:1]),
         }
     rates = {}
-    with full_load(client, _endless(prompts), _CALLERS):
+    with bare_server() as bare, full_load(client, _endless(prompts), _CALLERS):
         for name, check in ways.items():
             rates[name] = round(check(), 1)
+        if h2load.is_there():
+            # What the cores leave for any server in Python, with a lock and a process of its own.
+            rates["a_bare_grpc_server_beside_by_h2load"] = round(_by_h2load(bare, accounts[:1]), 1)
     return rates
 
 
