@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from indexer.detecting.compare import Comparison
 from indexer.times import iso
+from simsvc.cli.show import add_row, table_of
+from simsvc.cli.tables import Listing
 from simsvc.domain.campaign import Campaign
 from simsvc.domain.pseudonyms import pseudonym
 from simsvc.ports.record import Named
@@ -57,15 +58,17 @@ def show(report: Mapping[str, Any], terminal: Console) -> None:
         terminal.print(_table("Recorded, not found", gone, lambda _: "vanished"))
 
 
-def _table(title: str, campaigns: list[Any], last: Callable[[Any], str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in ("campaign", "confidence", "accounts", "first", "last", "tactics", "recorded"):
-        table.add_column(name, no_wrap=name == "campaign")
+def _table(title: str, campaigns: list[Any], last: Callable[[Any], str]) -> Listing:
+    columns = ("campaign", "confidence", "accounts", "first", "last", "tactics", "recorded")
+    table = table_of(
+        title, *columns, wrapped=("first", "last", "tactics", "recorded"),
+        spare=("first", "last", "tactics", "accounts"),
+    )  # fmt: skip
     for c in campaigns:
         times = (c[key][:16].replace("T", " ") for key in ("first_seen", "last_seen"))
-        table.add_row(
-            c["id"], c["confidence"], str(c["account_count"]), *times, ", ".join(c["tactics"]),
-            last(c),
+        add_row(
+            table, c["id"], c["confidence"], str(c["account_count"]), *times,
+            ", ".join(c["tactics"]), last(c),
         )  # fmt: skip
     return table
 

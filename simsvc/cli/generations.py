@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from simsvc.cli.connect import Server, asks
 from simsvc.cli.following import conclude, report_lines, to_json
 from simsvc.cli.show import add_row, console, plain, table_of
+from simsvc.cli.tables import Listing
 from simsvc.client import Generation, IndexOptions, Operation
 
 generations_app = typer.Typer(
@@ -137,9 +137,12 @@ def _planned(plan: Operation) -> str:
     return f"{made.generation_id} would be made of {work}; model {model}"
 
 
-def _table(generations: Sequence[Generation]) -> Table:
+def _table(generations: Sequence[Generation]) -> Listing:
     columns = ("generation", "state", "model", "dimension", "index", "made")
-    table = table_of(f"{len(generations)} generations", *columns, wrapped=columns)
+    table = table_of(
+        f"{len(generations)} generations", *columns, wrapped=("model", "index", "made"),
+        spare=("dimension", "index"),
+    )  # fmt: skip
     for made in generations:
         add_row(
             table,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from simsvc.cli.show import add_row, inert, plain, table_of, when, whole
+from simsvc.cli.tables import Listing
 from simsvc.client import AccountActivity, CampaignFrames
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -41,9 +41,10 @@ def activity_rows(activity: AccountActivity) -> list[tuple[str, Text]]:
     return rows
 
 
-def twins_table(activity: AccountActivity) -> Table:
+def twins_table(activity: AccountActivity) -> Listing:
     """Return the accounts whose prompts are of the same distribution."""
-    table = table_of("Nearest twins", "account", "rho", "prompts", "campaigns")
+    columns = ("account", "rho", "prompts", "campaigns")
+    table = table_of("Nearest twins", *columns, wrapped=("campaigns",), spare=("prompts",))
     for twin in activity.twins:
         campaigns = ", ".join(twin.campaign_ids) or "-"
         add_row(table, twin.account, f"{twin.rho:.2f}", str(twin.prompts), campaigns)

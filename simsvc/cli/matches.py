@@ -13,8 +13,11 @@ from google.protobuf.message import Message
 from rich.console import RenderableType
 from rich.text import Text
 
-from simsvc.cli.show import add_row, payload, short, table_of, when
+from simsvc.cli.show import add_row, payload, table_of, when
 from simsvc.client import AccountMatches, Match, SearchPromptsResponse
+
+_TIMES = ("first", "last", "observed")
+_COUNTS = ("accounts", "prompts")
 
 
 class GroupBy(enum.StrEnum):
@@ -89,7 +92,11 @@ def matches_table(response: SearchPromptsResponse, group_by: GroupBy) -> Rendera
         GroupBy.PROMPT: (("prompt", "account", "observed"), _prompt_rows),
     }[group_by]
     text = "text" if group_by is GroupBy.PROMPT else "most similar"
-    table = table_of(_title(response, group_by), "similarity", *columns, text, wrapped=(text,))
+    times = tuple(name for name in columns if name in _TIMES)
+    table = table_of(
+        _title(response, group_by), "similarity", *columns, text, wrapped=(*times, text),
+        spare=(*times, *(name for name in columns if name in _COUNTS)),
+    )  # fmt: skip
     for row in rows(response.groups):
         add_row(table, *row)
     return table
@@ -109,7 +116,7 @@ def _title(response: SearchPromptsResponse, group_by: GroupBy) -> str:
 
 def _account_rows(groups: Sequence[AccountMatches]) -> Iterator[Sequence[str | Text]]:
     for group in groups:
-        account, count = short(group.account), str(group.match_count)
+        account, count = group.account, str(group.match_count)
         times = when(group.first_observed_at), when(group.last_observed_at)
         yield f"{group.best_similarity:.3f}", account, count, *times, _best(group)
 
@@ -118,17 +125,16 @@ def _organization_rows(groups: Sequence[AccountMatches]) -> Iterator[Sequence[st
     for found in by_organization(groups):
         best = found.accounts[0]
         last = max(found.accounts, key=lambda g: g.last_observed_at.ToNanoseconds())
-        name = short(found.organization) or f"none ({short(best.account)})"
+        name = found.organization or f"none ({best.account})"
         counts = str(len(found.accounts)), str(found.prompts)
         yield f"{best.best_similarity:.3f}", name, *counts, when(last.last_observed_at), _best(best)
 
 
 def _prompt_rows(groups: Sequence[AccountMatches]) -> Iterator[Sequence[str | Text]]:
     for match in by_prompt(groups):
-        at, account = when(match.prompt.observed_at), short(match.prompt.account)
-        yield (
-            f"{match.similarity:.3f}", match.prompt.prompt_id, account, at, payload(match.prompt),
-        )  # fmt: skip
+        prompt = match.prompt
+        named = prompt.prompt_id, prompt.account, when(prompt.observed_at)
+        yield f"{match.similarity:.3f}", *named, payload(prompt)
 
 
 def _best(group: AccountMatches) -> Text:

@@ -18,7 +18,6 @@ from simsvc.cli.show import (
     inert,
     payload,
     print_json,
-    short,
     table_of,
     when,
     whole,
@@ -79,11 +78,12 @@ def account(
             print_json(activity)
             return
         recent = [client.get_prompt(i) for i in found.recent_prompt_ids[:_EXAMPLES]]
-    table = table_of(f"Account {found.account}", "", "", wrapped=("",), header=False)
+    title = f"Account {found.account}"
+    table = table_of(title, "what", "told", wrapped=("told",), header=False)
     first, last = when(found.first_observed_at), when(found.last_observed_at)
     add_row(table, "prompts", f"{found.prompts} ({found.distinct_payloads} distinct)")
     add_row(table, "first, last", f"{first}, {last}")
-    add_row(table, "organisations", ", ".join(short(o) for o in found.organizations) or "-")
+    add_row(table, "organisations", ", ".join(found.organizations) or "-")
     add_row(table, "campaigns", ", ".join(found.campaign_ids) or "-")
     for name, text in activity_rows(activity):
         add_row(table, name, text)
@@ -118,7 +118,7 @@ def status(server: Server) -> None:
         print_json(info)
         return
     title = f"simsvc {info.version} at {server.address}"
-    table = table_of(title, "", "", wrapped=("",), header=False)
+    table = table_of(title, "what", "told", wrapped=("told",), header=False)
     add_row(table, "model", f"{info.generation.model} ({info.generation.dimension} dimensions)")
     add_row(table, "weights", f"SHA-256 {info.generation.model_sha256}")
     add_row(table, "generation", info.generation.generation_id)

@@ -54,7 +54,8 @@ def list_sets(server: Server) -> None:
         for held in sets:
             print_json(held)
         return
-    table = table_of(f"{len(sets)} reference sets", "set", "kind", "items", "loaded")
+    columns = ("set", "kind", "items", "loaded")
+    table = table_of(f"{len(sets)} reference sets", *columns, spare=("loaded", "items", "kind"))
     for held in sets:
         add_row(table, held.reference_set_id, _kind(held), str(held.items), when(held.create_time))
     console().print(table)

@@ -190,9 +190,11 @@ def show_entries(entries: list[AuditEntry], *, as_json: bool) -> None:
         for entry in entries:
             print_json(entry)
         return
-    folded = ("who", "about", "change", "remark")
     columns = ("entry", "time", "who", "what", "about", "change", "remark")
-    table = table_of(f"{len(entries)} entries", *columns, wrapped=folded)
+    table = table_of(
+        f"{len(entries)} entries", *columns,
+        wrapped=("time", "who", "what", "about", "change", "remark"), spare=("remark", "change"),
+    )  # fmt: skip
     for entry in entries:
         add_row(
             table,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from simsvc.cli.connect import FOUND, Server, asks
-from simsvc.cli.show import add_row, console, inert, plain, print_json, short, table_of, when, word
+from simsvc.cli.show import add_row, console, inert, plain, print_json, table_of, when, word
 from simsvc.client import IndicatorKind, IndicatorMatch, Tlp
 
 _SHOWN = 20
@@ -102,7 +102,10 @@ def list_indicators(server: Server) -> None:
             print_json(indicator)
         return
     columns = ("indicator", "kind", "name", "from", "marking", "key", "valid until")
-    table = table_of(f"{len(held)} indicators", *columns, wrapped=columns)
+    table = table_of(
+        f"{len(held)} indicators", *columns, wrapped=("name", "from", "key", "valid until"),
+        spare=("valid until", "key", "marking", "from", "kind"),
+    )  # fmt: skip
     for i in held:
         kind = word(IndicatorKind.Name, i.kind, "INDICATOR_KIND_")
         marking = f"TLP:{word(Tlp.Name, i.tlp, 'TLP_').replace('_', '+').upper()}"
@@ -163,5 +166,5 @@ def _show(matches: Sequence[IndicatorMatch], looked_at: int) -> None:
         table = table_of(title, "account", "prompts", "largest part")
         for account in found.accounts[:_SHOWN]:
             part = f"{100 * account.best_part:.0f}%"
-            add_row(table, short(account.account), str(account.prompts), part)
+            add_row(table, account.account, str(account.prompts), part)
         console().print(table)

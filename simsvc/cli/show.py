@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from simsvc.cli.tables import Listing
 from simsvc.client import (
     Campaign,
     CampaignState,
@@ -50,17 +50,20 @@ def inert(text: str, width: int = _EXCERPT) -> Text:
     return Text(line if len(line) <= width else f"{line[: width - 1]}…")
 
 
-def table_of(title: str, *columns: str, wrapped: Sequence[str] = (), header: bool = True) -> Table:
-    """Return an empty table; only `wrapped` columns break lines. Fill it by `add_row`."""
-    table = Table(title=whole(title), title_justify="left", show_header=header)
-    for name in columns:
-        table.add_column(name, no_wrap=name not in wrapped)
-    return table
+def table_of(
+    title: str,
+    *columns: str,
+    wrapped: Sequence[str] = (),
+    spare: Sequence[str] = (),
+    header: bool = True,
+) -> Listing:
+    """Return an empty table, with columns as `Listing` has them. Fill it by `add_row`."""
+    return Listing(whole(title), columns, wrapped, spare, header)
 
 
-def add_row(table: Table, *cells: str | Text) -> None:
+def add_row(table: Listing, *cells: str | Text) -> None:
     """Add a row, the strings in it as `whole`."""
-    table.add_row(*(whole(cell) if isinstance(cell, str) else cell for cell in cells))
+    table.add_row([whole(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def word(name: Callable[[Any], str], value: int, prefix: str) -> str:
@@ -99,7 +102,11 @@ def odds(log_p: float) -> str:
 def campaigns_table(campaigns: Sequence[Campaign]) -> RenderableType:
     """Return campaigns, a row each."""
     columns = ("campaign", "confidence", "state", "review", "accounts", "prompts", "last seen")
-    table = table_of(f"{len(campaigns)} campaigns", *columns, "reported", "tactics")
+    table = table_of(
+        f"{len(campaigns)} campaigns", *columns, "reported", "tactics",
+        wrapped=("review", "last seen", "reported", "tactics"),
+        spare=("reported", "last seen", "tactics", "review", "prompts"),
+    )  # fmt: skip
     for campaign in campaigns:
         add_row(
             table,
@@ -136,11 +143,6 @@ def campaign_panel(
     return Panel(Group(*parts), title=whole(title), title_align="left")
 
 
-def short(account: str) -> str:
-    """Return enough of a pseudonym to tell accounts apart."""
-    return account[:17]
-
-
 def confidence_name(campaign: Campaign) -> str:
     """Return the confidence in lower case."""
     return word(Confidence.Name, campaign.confidence, "CONFIDENCE_")
@@ -158,9 +160,9 @@ def _review(campaign: Campaign) -> str:
     return ", ".join([*told, *filter(None, [campaign.review.assignee])]) or "-"
 
 
-def _evidence(campaign: Campaign) -> Table:
+def _evidence(campaign: Campaign) -> Listing:
     columns = ("signal", "seen", "expected", "chance if innocent", "in words")
-    table = table_of("Evidence", *columns, wrapped=("in words",))
+    table = table_of("Evidence", *columns, wrapped=("in words",), spare=("expected",))
     for evidence in campaign.evidence:
         add_row(
             table,
@@ -190,26 +192,30 @@ def _against(campaign: Campaign) -> list[RenderableType]:
     return [Text("What speaks against it", style="italic"), *lines, Text("")]
 
 
-def _examples(examples: Sequence[StoredPrompt]) -> Table:
+def _examples(examples: Sequence[StoredPrompt]) -> Listing:
     columns = ("prompt", "account", "observed", "text")
-    table = table_of("Typical prompts", *columns, wrapped=("text",))
+    table = table_of(
+        "Typical prompts", *columns, wrapped=("observed", "text"), spare=("observed", "account")
+    )
     for prompt in examples:
-        account, at = short(prompt.account), when(prompt.observed_at)
-        add_row(table, prompt.prompt_id, account, at, payload(prompt))
+        add_row(table, prompt.prompt_id, prompt.account, when(prompt.observed_at), payload(prompt))
     return table
 
 
-def _members(campaign: Campaign) -> Table:
+def _members(campaign: Campaign) -> Listing:
     shown = campaign.members[:_MEMBERS]
     more = len(campaign.members) - len(shown)
     title = f"Accounts ({len(campaign.members)})" + (f", the first {_MEMBERS}" if more else "")
     columns = ("account", "organisation", "belongs", "prompts", "last seen", "because")
-    table = table_of(title, *columns, wrapped=("because",))
+    table = table_of(
+        title, *columns, wrapped=("last seen", "because"),
+        spare=("organisation", "last seen", "prompts", "because"),
+    )  # fmt: skip
     for member in shown:
         add_row(
             table,
             member.account,
-            short(member.organization) or "-",
+            member.organization or "-",
             f"{member.attribution_probability:.2f}",
             str(member.prompts),
             when(member.last_seen),

@@ -58,7 +58,10 @@ def deliveries(
             print_json(delivery)
         return
     columns = ("delivery", "webhook", "campaign", "change", "state", "tries", "last", "made")
-    table = table_of(f"{len(held)} deliveries", *columns, wrapped=columns)
+    table = table_of(
+        f"{len(held)} deliveries", *columns, wrapped=("webhook", "last", "made"),
+        spare=("made", "change", "campaign", "last", "webhook"),
+    )  # fmt: skip
     for d in held:
         named = word(DeliveryState.Name, d.state, "DELIVERY_STATE_")
         last = inert(" ".join(part for part in (str(d.status or ""), d.problem) if part))

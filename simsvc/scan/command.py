@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
 from simsvc.cli.connect import JsonOption
-from simsvc.cli.show import console, plain
+from simsvc.cli.show import add_row, console, plain, table_of
 from simsvc.domain.calibration import Calibration
 from simsvc.scan.events import read_events
 from simsvc.scan.page import page_of
@@ -84,13 +84,16 @@ def show(report: dict[str, Any], terminal: Console) -> None:
         )
     terminal.print(f"Calibration: {report['calibration']['remark']}.", highlight=False)
     count = len(report["campaigns"])
-    table = Table(title=f"{count} campaign{'' if count == 1 else 's'}", title_justify="left")
-    for name in ("campaign", "confidence", "accounts", "prompts", "first reported", "tactics"):
-        table.add_column(name, no_wrap=name == "campaign")
+    columns = ("campaign", "confidence", "accounts", "prompts", "first reported", "tactics")
+    table = table_of(
+        f"{count} campaign{'' if count == 1 else 's'}", *columns,
+        wrapped=("first reported", "tactics"), spare=("first reported", "tactics", "prompts"),
+    )  # fmt: skip
     for campaign in report["campaigns"]:
-        table.add_row(
+        add_row(
+            table,
             campaign["id"],
-            f"[{_COLOURS[campaign['confidence']]}]{campaign['confidence']}[/]",
+            Text(campaign["confidence"], _COLOURS[campaign["confidence"]]),
             str(len(campaign["accounts"])),
             str(campaign["prompts"]),
             campaign["first_reported_at"][:16].replace("T", " "),
