@@ -21,7 +21,10 @@ _MADE = "imp-"
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row, counted from 1, that was not taken, the path of its field ("": none), and why."""
+    """A row, counted from 1, that was not taken, the path of its field ("": none), and why.
+
+    The reason does not name the field again.
+    """
 
     row: int
     field: str
@@ -51,7 +54,7 @@ def rows_of(path: Path, *, parquet: bool | None = None) -> Iterator[Row]:
         try:
             raw = raw_prompt(values)
         except FieldError as error:
-            yield _rejected(number, error.field, str(error))
+            yield _rejected(number, error.field, error.description)
             continue
         yield _row(number, raw)
 
@@ -68,11 +71,11 @@ def made_request_id(number: int, fingerprint: bytes) -> str:
 
 def _row(number: int, raw: RawPrompt) -> Row:
     if raw.observed_at is None:
-        return _rejected(number, "observed_at", "observed_at is missing")
+        return _rejected(number, "observed_at", "is missing")
     try:
         observed_at = _EPOCH + timedelta(microseconds=raw.observed_at)
     except OverflowError:
-        return _rejected(number, "observed_at", "observed_at is no time of the years 1 to 9999")
+        return _rejected(number, "observed_at", "is no time of the years 1 to 9999")
     print_ = _fingerprint(json.dumps(astuple(raw), sort_keys=True))
     prompt = ObservedPrompt(
         request_id=raw.request_id or made_request_id(number, print_),
@@ -87,7 +90,8 @@ def _row(number: int, raw: RawPrompt) -> Row:
 
 
 def _rejected(number: int, field: str, reason: str) -> Row:
-    return Row(number, _fingerprint(reason), Reject(number, field, reason))
+    print_ = _fingerprint(f"{field} {reason}".lstrip())
+    return Row(number, print_, Reject(number, field, reason))
 
 
 def _fingerprint(text: str) -> bytes:

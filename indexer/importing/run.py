@@ -13,6 +13,7 @@ from indexer.importing.sender import BATCH_CHARACTERS, BATCH_PROMPTS, Sender
 from simsvc.client import ItemError, ObservedPrompt
 
 _SAVE_SECONDS = 1.0
+_PREFIX = "prompt."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,15 @@ def _sent(batch: list[Row], progress: Progress, sender: Sender) -> Progress:
             continue
         result = next(results)
         if isinstance(result, ItemError):
-            rejects.append(Reject(row.number, _field(result), result.message))
+            rejects.append(_reject(row.number, result))
         else:
             taken.append((row.number, result))
     return progress.after(batch[-1].number, chain, taken, rejects)
 
 
-def _field(error: ItemError) -> str:
-    """Return the field of the row that an error is about; the server names those of requests."""
-    if error.code.name == "ALREADY_EXISTS":
-        return "request_id"
-    return error.field.removeprefix("prompt.")
+def _reject(number: int, error: ItemError) -> Reject:
+    """Return what is wrong with a row: the server names fields of requests, in its words too."""
+    reused = error.code.name == "ALREADY_EXISTS"
+    field = "request_id" if reused else error.field.removeprefix(_PREFIX)
+    reason = "; ".join(part.removeprefix(_PREFIX) for part in error.message.split("; "))
+    return Reject(number, field, reason.removeprefix(f"{field}: ").removeprefix(f"{field} "))

@@ -52,9 +52,10 @@ class FieldError(ValueError):
     def __init__(self, field: str, description: str) -> None:
         super().__init__(field, description)
         self.field = field
+        self.description = description
 
     def __str__(self) -> str:
-        return f"{self.args[0]} {self.args[1]}"
+        return f"{self.field} {self.description}"
 
 
 def read_events(path: Path, limits: Limits) -> Iterator[Prompt | BadLine]:
