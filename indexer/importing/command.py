@@ -97,4 +97,6 @@ def default_state() -> Path:
 
 
 def _wait_line(terminal: Console, why: str) -> None:
-    terminal.print(f"waiting: {why}", style="dim", markup=False, highlight=False)
+    terminal.print(
+        f"waiting: {why}" if why else "going on", style="dim", markup=False, highlight=False
+    )

@@ -34,7 +34,8 @@ class Sender:
     """Sends batches one after the other, so that the server has the prompts in their order.
 
     A server that is overloaded, restarting or away is waited for, up to `patience` seconds in
-    which it takes nothing. `waiting` is told why, each time.
+    which it takes nothing. `waiting` is told why, each reason once until a batch is taken without
+    any wait: then it is told "".
     """
 
     def __init__(self, client: Client, patience: float, waiting: Callable[[str], None]) -> None:
@@ -44,17 +45,23 @@ class Sender:
         self._size = CallSize(BATCH_PROMPTS)
         self._failures = 0
         self._since = time.monotonic()
+        self._waited = False
+        # An overload may come with every batch: it ends when one is taken at once.
+        self._told: set[str] = set()
 
     def send(self, prompts: Sequence[ObservedPrompt]) -> list[Taken]:
         """Return each prompt's id in the record, or why it was refused. CannotSendError."""
         results: dict[int, Taken] = {}
-        self._since = time.monotonic()
+        self._since, self._waited = time.monotonic(), False
         left = list(range(len(prompts)))
         while left:
             part = left[: self._size.most]
             done = self._attempt([prompts[i] for i in part])
             results.update({part[place]: taken for place, taken in done.items()})
             left = [i for i in left if i not in results]
+        if self._told and not self._waited:
+            self._told.clear()
+            self._waiting("")
         return [results[i] for i in range(len(prompts))]
 
     def _attempt(self, part: Sequence[ObservedPrompt]) -> dict[int, Taken]:
@@ -96,5 +103,8 @@ class Sender:
         if time.monotonic() - self._since > self._patience:
             raise CannotSendError(f"nothing was taken for {self._patience:g} s: {why}")
         self._failures += 1
-        self._waiting(why)
+        self._waited = True
+        if why not in self._told:
+            self._told.add(why)
+            self._waiting(why)
         time.sleep(retry_delay(self._failures, retry_after, _BACKOFF, random.random()))  # noqa: S311

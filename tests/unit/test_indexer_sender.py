@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+import pytest
 
 from indexer.importing.sender import BATCH_PROMPTS, Sender
 from simsvc.client import Client, ItemError, ObservedPrompt
@@ -55,4 +56,24 @@ def test_a_limit_of_rates_on_the_way_rejects_nothing() -> None:
         told: list[str] = []
         results = Sender(client, 60, told.append).send(prompts)
     assert results == [f"id-r{n}" for n in range(4)]
-    assert told == ["RESOURCE_EXHAUSTED: no"] * 2
+    assert told == ["RESOURCE_EXHAUSTED: no"]
+
+
+def test_a_reason_to_wait_is_told_once_until_all_is_well_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("indexer.importing.sender.retry_delay", lambda *_: 0.0)
+    away, slow = fail(grpc.StatusCode.RESOURCE_EXHAUSTED), fail(grpc.StatusCode.DEADLINE_EXCEEDED)
+    prompts = [ObservedPrompt("r", "a", [("user", "short")])]
+    told: list[str] = []
+    with serving() as script, Client(script.connection()) as client:
+        sender = Sender(client, 60, told.append)
+        script.steps["BatchObservePrompts"] += [away, away, slow, away]
+        sender.send(prompts)
+        script.steps["BatchObservePrompts"] += [away]
+        sender.send(prompts)
+        assert told == ["RESOURCE_EXHAUSTED: no", "DEADLINE_EXCEEDED: no"]
+        sender.send(prompts)
+        script.steps["BatchObservePrompts"] += [away]
+        sender.send(prompts)
+    assert told == ["RESOURCE_EXHAUSTED: no", "DEADLINE_EXCEEDED: no", "", "RESOURCE_EXHAUSTED: no"]
