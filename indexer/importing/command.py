@@ -14,8 +14,8 @@ from rich.console import Console
 from indexer.importing.progress import write_whole
 from indexer.importing.run import Imported, Job, import_file
 from indexer.importing.sender import CannotSendError, Sender
-from indexer.importing.tell import rejects_of, report_of, show, telling
-from simsvc.cli.connect import Server, asks
+from indexer.importing.tell import rejects_of, report_of, show, telling, waits
+from simsvc.cli.connect import Server, asks, failure
 from simsvc.client import Client
 
 _SOME_REJECTED = 1
@@ -70,8 +70,8 @@ def import_command(
     done: list[Imported] = []
     parquet = None if form is Format.AUTO else form is Format.PARQUET
     try:
-        with Client(server.connection()) as client, telling(terminal) as tell:
-            sender = Sender(client, patience, lambda why: _wait_line(terminal, why))
+        with Client(server.connection()) as client, telling(terminal, silent=server.json) as tell:
+            sender = Sender(client, patience, waits(terminal, as_json=server.json))
             job = Job(sender, server.address, state or default_state(), parquet, again)
             for file in files:
                 name = file.name
@@ -79,8 +79,9 @@ def import_command(
         if rejects:
             write_whole(rejects, rejects_of(done))
     except (OSError, ValueError, CannotSendError) as error:
-        show(done, terminal)
-        terminal.print(f"error: {error}", style="red", markup=False, highlight=False)
+        if not server.json:
+            show(done, terminal)
+        typer.echo(failure(error, as_json=server.json), err=True)
         raise typer.Exit(_CANNOT) from error
     if server.json:
         typer.echo(json.dumps(report_of(done)))
@@ -94,9 +95,3 @@ def default_state() -> Path:
     """Return the folder for progress in the user's state."""
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "simsvc" / "imports"
-
-
-def _wait_line(terminal: Console, why: str) -> None:
-    terminal.print(
-        f"waiting: {why}" if why else "going on", style="dim", markup=False, highlight=False
-    )

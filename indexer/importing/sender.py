@@ -6,6 +6,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+from grpc import StatusCode
+
 from simsvc.client import Client, ItemError, ObservedPrompt, SimsvcRpcError
 from simsvc.client.buffering import (
     BufferOptions,
@@ -26,8 +28,13 @@ _BACKOFF = BufferOptions(backoff_max=5.0)
 Taken = str | ItemError
 
 
-class CannotSendError(Exception):
-    """The server refuses the caller, or was not there for too long."""
+class CannotSendError(SimsvcRpcError):
+    """The server refuses the caller, or was not there for too long: what it answered last."""
+
+    @classmethod
+    def after(cls, last: SimsvcRpcError, message: str) -> CannotSendError:
+        """Return it with what an error says, and a message."""
+        return cls(last.code, message, last.reason, last.field, last.violations, last.retry_after)
 
 
 class Sender:
@@ -83,25 +90,27 @@ class Sender:
             self._failures, self._since = 0, time.monotonic()
             self._size.taken()
         if len(settled) < len(part):
-            self._pause("the server is overloaded", retry_after)
+            code, told = StatusCode.RESOURCE_EXHAUSTED, "the server is overloaded"
+            self._pause(SimsvcRpcError(code, told, retry_after=retry_after))
         return settled
 
     def _failed(self, part: Sequence[ObservedPrompt], error: SimsvcRpcError) -> dict[int, Taken]:
         remedy = remedy_of(error)
-        told = f"{error.code.name}: {error.message}"
         if remedy is Remedy.NONE:
-            raise CannotSendError(told) from error
+            raise CannotSendError.after(error, error.message) from error
         if remedy is Remedy.PARTS and len(part) == 1:
             field = error.field or "messages"
             return {0: ItemError(error.code, error.message, error.reason, field)}
         self._size.failed(len(part), remedy, self._failures)
         if remedy is not Remedy.PARTS:
-            self._pause(told, error.retry_after or 0.0)
+            self._pause(error)
         return {}
 
-    def _pause(self, why: str, retry_after: float) -> None:
+    def _pause(self, last: SimsvcRpcError) -> None:
+        why, retry_after = str(last), last.retry_after or 0.0
         if time.monotonic() - self._since > self._patience:
-            raise CannotSendError(f"nothing was taken for {self._patience:g} s: {why}")
+            told = f"nothing was taken for {self._patience:g} s: {last.message}"
+            raise CannotSendError.after(last, told) from last
         self._failures += 1
         self._waited = True
         if why not in self._told:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -20,11 +21,14 @@ _SHOWN = 20
 
 
 @contextmanager
-def telling(terminal: Console) -> Iterator[Callable[[str, done.Progress], None]]:
+def telling(terminal: Console, *, silent: bool) -> Iterator[Callable[[str, done.Progress], None]]:
     """Yield what is told the file and its progress: a bar on a terminal, lines elsewhere.
 
     How many rows a file has is not known before its end, so the bar only moves.
     """
+    if silent:
+        yield lambda _name, _progress: None
+        return
     if not terminal.is_terminal:
         last = time.monotonic()
 
@@ -40,6 +44,19 @@ def telling(terminal: Console) -> Iterator[Callable[[str, done.Progress], None]]
     with Progress(*columns, console=terminal, transient=True) as bars:
         task = bars.add_task("", total=None)
         yield lambda name, progress: bars.update(task, description=_counts(name, progress))
+
+
+def waits(terminal: Console, *, as_json: bool) -> Callable[[str], None]:
+    """Return what is told why a server is waited for, and "" when it is no more."""
+
+    def tell(why: str) -> None:
+        if as_json:
+            typer.echo(json.dumps({"waiting": why or None}), err=True)
+            return
+        said = f"waiting: {why}" if why else "going on"
+        terminal.print(said, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    return tell
 
 
 def report_of(imported: Sequence[Imported]) -> dict[str, Any]:

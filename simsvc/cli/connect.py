@@ -88,7 +88,7 @@ class Server:
             with Client(self.connection()) as client:
                 yield client
         except SimsvcRpcError as error:
-            typer.echo(_told(error, as_json=self.json), err=True)
+            typer.echo(failure(error, as_json=self.json), err=True)
             unreachable = error.code.name in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
             raise typer.Exit(UNREACHABLE if unreachable else REFUSED) from error
         except ValueError as error:
@@ -121,14 +121,16 @@ def asks(command: Callable[Concatenate[Server, _P], None]) -> Callable[..., None
     return asking
 
 
-def _told(error: SimsvcRpcError, *, as_json: bool) -> str:
+def failure(error: Exception, *, as_json: bool) -> str:
+    """Return a line about a failed call, or about what has no code as no call failed."""
     if not as_json:
-        return f"error: {error.code.name}: {plain(error.message)}"
+        return f"error: {plain(str(error))}"
+    call = error if isinstance(error, SimsvcRpcError) else None
     told = {
-        "code": error.code.name,
-        "message": error.message,
-        "reason": error.reason,
-        "violations": [asdict(violation) for violation in error.violations],
-        "retry_after": error.retry_after,
+        "code": call.code.name if call else None,
+        "message": call.message if call else str(error),
+        "reason": call.reason if call else "",
+        "violations": [asdict(violation) for violation in call.violations] if call else [],
+        "retry_after": call.retry_after if call else None,
     }
     return jsonlib.dumps({"error": told})

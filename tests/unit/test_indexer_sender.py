@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 
+from indexer.cli import app
 from indexer.importing.sender import BATCH_PROMPTS, Sender
 from simsvc.client import Client, ItemError, ObservedPrompt
 from tests.unit.test_client_support import fail, serving, taken
@@ -77,3 +81,42 @@ def test_a_reason_to_wait_is_told_once_until_all_is_well_again(
         script.steps["BatchObservePrompts"] += [away]
         sender.send(prompts)
     assert told == ["RESOURCE_EXHAUSTED: no", "DEADLINE_EXCEEDED: no", "", "RESOURCE_EXHAUSTED: no"]
+
+
+ROW = {
+    "request_id": "r", "account_id": "a", "observed_at": "2026-11-02T03:04:05Z",
+    "messages": [{"role": "user", "content": "hello"}],
+}  # fmt: skip
+
+
+def told_in_json(folder: Path, address: str, content: str) -> list[Any]:
+    """Run an import that fails with --json; return what it tells on standard error."""
+    file = folder / "x.jsonl"
+    file.write_text(content)
+    words = ["import", str(file), "--address", address, "--state", str(folder), "--json"]
+    done = CliRunner().invoke(app, [*words, "--patience", "0"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_a_failed_call_is_told_as_json(tmp_path: Path) -> None:
+    with serving() as script:
+        script.steps["BatchObservePrompts"] += [
+            fail(grpc.StatusCode.PERMISSION_DENIED, "no " * 99, reason="ROLE", field="token")
+        ]
+        [told] = told_in_json(tmp_path, script.address, json.dumps(ROW))
+    assert told["error"]["code"] == "PERMISSION_DENIED"
+    assert (told["error"]["message"], told["error"]["reason"]) == ("no " * 99, "ROLE")
+    assert [v["field"] for v in told["error"]["violations"]] == ["token", "other"]
+
+
+def test_nobody_there_and_no_file_are_told_as_json(tmp_path: Path) -> None:
+    *waits, last = told_in_json(tmp_path, "127.0.0.1:1", json.dumps(ROW))
+    assert all(set(wait) == {"waiting"} for wait in waits)
+    assert last["error"]["code"] == "UNAVAILABLE"
+    assert last["error"]["message"].startswith("nothing was taken for 0 s: ")
+    (tmp_path / "x.jsonl").unlink()
+    words = ["import", str(tmp_path / "x.jsonl"), "--json", "--state", str(tmp_path)]
+    error = json.loads(CliRunner().invoke(app, words).stderr)["error"]
+    assert (error["code"], error["violations"]) == (None, [])
+    assert "x.jsonl" in error["message"]
