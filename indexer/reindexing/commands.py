@@ -56,7 +56,7 @@ def plan_command(
     """Plan a reindex: another model, other parameters of the index, or both.
 
     Index parameters that are not named stay as the settings say. `run` does what is planned; the
-    server goes on meanwhile and shows it as a generation in the state BUILDING.
+    server goes on meanwhile and shows it as a generation in the state building.
     """
     index = IndexParameters(segment_prompts, segment_merge, segment_largest, ann_prompts, recall)
     with opened() as shop:
@@ -89,7 +89,7 @@ def run_command(
 ) -> None:
     """Do what is planned. May be stopped at any moment, and run again on several machines.
 
-    Ends with the generation in the state SHADOW: compared, and serving nobody yet.
+    Ends with the generation in the state shadow: compared, and serving nobody yet.
     """
     if local == bool(ray):
         typer.echo("error: name one of --local and --ray", err=True)

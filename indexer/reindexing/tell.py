@@ -26,7 +26,7 @@ def job_values(job: Job) -> dict[str, Any]:
         "job": job.job_id,
         "generation": job.generation_id,
         "kind": job.kind.value,
-        "state": job.state.name,
+        "state": job.state.name.lower(),
         "phase": job.phase.value,
         "prompts": job.total,
         "embedded": job.embedded,
@@ -60,7 +60,7 @@ def generation_values(generation: Generation) -> dict[str, Any]:
     report = ShadowReport.from_json(generation.report)
     return {
         "generation": generation.generation_id,
-        "state": generation.state.name,
+        "state": generation.state.name.lower(),
         "model": generation.model.model,
         "dimension": generation.model.dimension,
         "index": generation.index.chosen(),

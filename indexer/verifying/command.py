@@ -65,7 +65,7 @@ def _wanted(checker: Checker, generation: str) -> list[Generation]:
         return checker.generations()
     if named.state not in CHECKED:
         # One that is being built, or was given up, need not be whole.
-        typer.echo(f"error: {generation} is {named.state.name}: nothing to check", err=True)
+        typer.echo(f"error: {generation} is {named.state.name.lower()}: nothing to check", err=True)
         raise typer.Exit(CANNOT)
     return [named]
 

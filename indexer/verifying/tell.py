@@ -26,7 +26,7 @@ def lines_of(checked: Checked) -> list[str]:
     upto = "" if checked.checkpoint is None else f", index up to seq {checked.checkpoint}"
     notes = "".join(f", {note}" for note in checked.notes)
     result = f"{len(checked.faults)} faults" if checked.faults else "nothing found"
-    head = f"{generation.generation_id} {generation.state.name}: {checked.prompts} prompts"
+    head = f"{generation.generation_id} {generation.state.name.lower()}: {checked.prompts} prompts"
     return [f"{head}{upto}{notes}: {result}", *(f"  {_line(fault)}" for fault in checked.faults)]
 
 
@@ -43,7 +43,7 @@ def _values(checked: Checked) -> Values:
     generation = checked.generation
     return {
         "generation": generation.generation_id,
-        "state": generation.state.name,
+        "state": generation.state.name.lower(),
         "prompts": checked.prompts,
         "checkpoint": checked.checkpoint,
         "notes": list(checked.notes),

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import RenderableType
 from rich.text import Text
 
 from simsvc.cli.show import add_row, payload, table_of, when
+from simsvc.cli.values import values_of
 from simsvc.client import AccountMatches, Match, SearchPromptsResponse
 
 _TIMES = ("first", "last", "observed")
@@ -69,7 +69,7 @@ def by_prompt(groups: Iterable[AccountMatches]) -> list[Match]:
 
 def matches_json(response: SearchPromptsResponse, group_by: GroupBy) -> str:
     """Return a page as JSON on a line."""
-    told = _plain(response)
+    told = values_of(response)
     if group_by is not GroupBy.ACCOUNT:
         told |= {"group_by": group_by.value, "accounts_returned": len(response.groups)}
         del told["groups"]
@@ -142,9 +142,4 @@ def _best(group: AccountMatches) -> Text:
 
 
 def _all(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    return [_plain(message) for message in messages]
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    made: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    return made
+    return [values_of(message) for message in messages]

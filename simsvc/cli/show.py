@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
-from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, Group, RenderableType
@@ -15,6 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from simsvc.cli.tables import Listing
+from simsvc.cli.values import values_of
 from simsvc.client import (
     Campaign,
     CampaignState,
@@ -76,7 +77,7 @@ def word(name: Callable[[Any], str], value: int, prefix: str) -> str:
 
 def print_json(message: Message) -> None:
     """Print a message as JSON on a line, in ASCII."""
-    typer.echo(MessageToJson(message, indent=None, preserving_proto_field_name=True))
+    typer.echo(json.dumps(values_of(message)))
 
 
 def payload(prompt: StoredPrompt) -> Text:

@@ -112,7 +112,7 @@ def test_a_job_that_is_killed_three_times_ends_as_one_that_is_not(
     plan = world.indexer(calm, "plan", "--model", model)
     assert plan["prompts"] == PROMPTS
     ended = world.indexer(calm, "run", "--local", "--workers", "2", "--lease", "2")
-    assert (ended["state"], ended["embedded"], ended["indexed"]) == ("SUCCEEDED", PROMPTS, PROMPTS)
+    assert (ended["state"], ended["embedded"], ended["indexed"]) == ("succeeded", PROMPTS, PROMPTS)
 
     world.indexer(rough, "plan", "--model", model)
     seed = random.randrange(10**6)
@@ -121,7 +121,7 @@ def test_a_job_that_is_killed_three_times_ends_as_one_that_is_not(
     for point in points:
         kill_at(world, rough, point)
     ended = world.indexer(rough, "run", "--local", "--workers", "2", "--lease", "2")
-    assert (ended["state"], ended["embedded"], ended["indexed"]) == ("SUCCEEDED", PROMPTS, PROMPTS)
+    assert (ended["state"], ended["embedded"], ended["indexed"]) == ("succeeded", PROMPTS, PROMPTS)
     assert contents(rough, plan["generation"]) == contents(calm, plan["generation"])
 
 

@@ -103,7 +103,7 @@ def test_one_reindex_at_a_time_and_a_cancelled_one_may_be_begun_again(
     assert operator.generations()[1].state == reindex.GENERATION_STATE_CANCELLED
     spare = start(operator, model=model)
     told = world.indexer(data, "cancel", spare.name.removeprefix("operations/"))
-    assert told["state"] == "CANCELLED"
+    assert told["state"] == "cancelled"
     again = start(operator, model=model)
     listed = operator.operations.ListOperations(operations_pb2.ListOperationsRequest(page_size=1))
     assert [o.name for o in listed.operations] == [again.name]
@@ -131,7 +131,7 @@ def test_two_runners_share_a_job(operator: Operator, world: World, data: Path) -
         runner.start()
     for runner in runners:
         runner.join()
-    assert [t["state"] for t in told] == ["SUCCEEDED"] * 2
+    assert [t["state"] for t in told] == ["succeeded"] * 2
     assert get(operator, begun.name).done
     metadata = reindex.OperationMetadata()
     get(operator, begun.name).metadata.Unpack(metadata)

@@ -99,7 +99,7 @@ def test_a_node_dies_and_the_vectors_are_those_of_a_local_run(
     out, errors = run.communicate()
     assert run.returncode == 0, errors
     told = json.loads(out)
-    assert (told["state"], told["embedded"]) == ("SUCCEEDED", 2400)
+    assert (told["state"], told["embedded"]) == ("succeeded", 2400)
     there = settings_in(tmp_path / "local")
     local = Planned(Workshop.open(there), planned.job, planned.ranges)
     held = local.shop.database.jobs
@@ -124,7 +124,7 @@ def test_two_runners_share_a_record_in_postgresql(
     ]
     told = [run.communicate() for run in runs]
     assert [run.returncode for run in runs] == [0, 0], told
-    assert all('"state": "SUCCEEDED"' in out for out, _ in told)
+    assert all('"state": "succeeded"' in out for out, _ in told)
     assert same(planned.vectors, planned.expected())
     assert not any(postgres_url in errors for _, errors in told)
     planned.shop.close()

@@ -118,7 +118,7 @@ def test_from_the_terminal_to_the_audit_and_back(place: Place) -> None:
     assert "\u202e" not in shown
     place.shell("analyst").run("campaigns", "review", "undo", name, history[0]["entry_id"], code=1)
     back = reviewer.one("campaigns", "review", "undo", name, history[0]["entry_id"])
-    assert back["state"] == "CAMPAIGN_STATE_OPEN"
+    assert back["state"] == "open"
     with place.client("ingest") as client:
         assert client.check_accounts([account])[0].in_open_campaign
     audit = reviewer.json("audit", "list", "--campaign", name)
@@ -259,7 +259,7 @@ def test_decisions_outlive_a_kill_and_a_forger_is_found(place: Place) -> None:
         record.execute("UPDATE audit SET comment = 'forged' WHERE action = 'dismiss'")
     place.start()
     shell = place.shell("reviewer")
-    assert shell.one("campaigns", "show", name)["state"] == "CAMPAIGN_STATE_DISMISSED"
+    assert shell.one("campaigns", "show", name)["state"] == "dismissed"
     broken = shell.run("audit", "verify", code=4)
     assert "broken from entry 1 on" in broken.stderr
     with sqlite3.connect(place.data / "record.db") as record:

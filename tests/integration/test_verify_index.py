@@ -252,7 +252,7 @@ def test_a_former_generation_is_checked_up_to_where_it_ended(world: World) -> No
     ]
     assert faults_in(verify("--repair")) == []
     states = [g["state"] for g in assert_whole()["generations"]]
-    assert states == ["RETIRED", "SERVING"]
+    assert states == ["retired", "serving"]
 
 
 def test_nothing_that_is_secret_is_told(world: World) -> None:

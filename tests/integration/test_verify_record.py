@@ -71,12 +71,12 @@ def families(world: World) -> list[Any]:
 
 def test_nothing_is_wrong_with_what_was_written(world: World) -> None:
     old, new = assert_whole()["generations"]
-    assert (old["generation"], old["state"]) == (world.old, "SERVING")
-    assert (new["generation"], new["state"]) == (world.new, "SHADOW")
+    assert (old["generation"], old["state"]) == (world.old, "serving")
+    assert (new["generation"], new["state"]) == (world.new, "shadow")
     assert old["prompts"] == new["prompts"] == PROMPTS + LATER
     assert old["checkpoint"] == new["checkpoint"] == PROMPTS
     told = run("verify").stdout.splitlines()
-    head = f"{world.old} SERVING: {PROMPTS + LATER} prompts, index up to seq {PROMPTS}"
+    head = f"{world.old} serving: {PROMPTS + LATER} prompts, index up to seq {PROMPTS}"
     assert told[0] == f"{head}: nothing found"
     [one] = verify("--generation", world.new)["generations"]
     assert one["generation"] == world.new
@@ -208,7 +208,7 @@ def test_what_cannot_run(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "no such generation" in run("verify", "--generation", "gen-0", code=2).stderr
     world.sql("UPDATE generations SET state = 1 WHERE generation_id = ?", world.new)
     told = run("verify", "--generation", world.new, code=2).stderr
-    assert f"{world.new} is BUILDING" in told
+    assert f"{world.new} is building" in told
     assert [g["generation"] for g in assert_whole()["generations"]] == [world.old]
     monkeypatch.setenv("SIMSVC_DATA_DIR", str(tmp_path / "nothing"))
     assert "there is no record" in run("verify", "--repair", code=2).stderr

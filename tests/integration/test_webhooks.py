@@ -143,7 +143,7 @@ def test_an_alert_is_signed_and_as_the_schema_says(receiver: Receiver, tmp_path:
         receiver.wait(lambda: receiver.seen[-1].alert["change"] == "reviewed")
         assert receiver.seen[-1].alert["campaign"]["verdict"] == "confirmed"
         states = {d["state"] for d in shell.json("webhooks", "deliveries")}
-        assert states == {"DELIVERY_STATE_DELIVERED"}
+        assert states == {"delivered"}
         assert SECRET not in server.raw_log
 
 
