@@ -18,12 +18,12 @@ from simsvc.record.open import open_database, settings_of
 from simsvc.settings import Settings
 from simsvc.telemetry.logs import configure_logs
 
-app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
 def _root() -> None:
-    """Batch jobs over the record and the index."""
+    """Batch jobs beside a server, or without one: files in and out, reindexes, checks."""
     # Standard output is for results.
     configure_logs("warning", "text")
 

@@ -19,7 +19,7 @@ from simsvc.cli.settings_table import settings_list, settings_table, with_settin
 from simsvc.cli.webhooks import webhooks_app
 from simsvc.core.access import Role, new_token, token_hash
 
-app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 for _query in (searching.search, queries.account, queries.check, queries.status):
     app.command()(_query)

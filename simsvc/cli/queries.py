@@ -25,7 +25,9 @@ from simsvc.cli.show import (
 )
 from simsvc.client import CampaignChange, Client, StoredPrompt
 
-campaigns_app = typer.Typer(no_args_is_help=True, help="Campaigns: list, show, watch.")
+campaigns_app = typer.Typer(
+    no_args_is_help=True, help="Campaigns: list, show, watch, review, merge, split, export."
+)
 _EXAMPLES = 5
 
 

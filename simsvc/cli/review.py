@@ -51,7 +51,8 @@ EtagOption = Annotated[
 ]
 review_app = typer.Typer(
     no_args_is_help=True,
-    help="Decide about a campaign: assign, comment, confirm, dismiss, reopen, exclude, undo.",
+    help="Decide about a campaign: assign, comment, confirm, dismiss, reopen, exclude, undo, "
+    "history.",
 )
 
 
