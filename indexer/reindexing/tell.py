@@ -70,11 +70,14 @@ def generation_values(generation: Generation) -> dict[str, Any]:
 
 
 def line_of(job: Job) -> str:
-    """Return how far a job is, in a line."""
-    done = f"{job.done} of {job.work}"
-    rate = f", {job.rate:.0f} prompts/s" if job.rate and job.state is JobState.RUNNING else ""
-    error = f": {job.error}" if job.error else ""
-    return f"{job.job_id} {job.state.name.lower()}, {job.phase.value} {done}{rate}{error}"
+    """Return how far the phase is that a job is in, in a line."""
+    told = f"{job.job_id} {job.state.name.lower()}, {_phase(job)}"
+    if job.counts:
+        of = f" of {job.total}" if job.total else ""
+        told += f": {job.done}{of} prompts"
+    if job.counts and job.rate and job.state is JobState.RUNNING:
+        told += f", {job.rate:.0f} prompts/s"
+    return f"{told}: {job.error}" if job.error else told
 
 
 @contextmanager
@@ -85,20 +88,29 @@ def progress(terminal: Console, *, silent: bool) -> Iterator[Callable[[Job], Non
     elif terminal.is_terminal:
         with _bars(terminal) as bars:
             task = bars.add_task("waiting", total=None)
-            yield lambda job: bars.update(
-                task, description=job.phase.value, total=job.work, completed=job.done
-            )
+
+            def bar(job: Job) -> None:
+                if bars.tasks[0].description != _phase(job):
+                    # The time left is told from what the phase has done.
+                    bars.reset(task, description=_phase(job))
+                bars.update(task, total=job.total, completed=job.done)
+
+            yield bar
     else:
         said = ("", -1)
 
         def line(job: Job) -> None:
             nonlocal said
-            step = (job.phase.value, job.done * _LINES // max(job.work, 1))
+            step = (job.phase.value, job.done * _LINES // max(job.total, 1))
             if step != said:
                 said = step
                 terminal.print(line_of(job), highlight=False, soft_wrap=True)
 
         yield line
+
+
+def _phase(job: Job) -> str:
+    return job.phase.value.replace("_", " ")
 
 
 def _bars(terminal: Console) -> Progress:

@@ -97,19 +97,23 @@ class Job:
     rate: float = 0.0
 
     @property
-    def work(self) -> int:
-        """Return how many prompts have to be gone through, once for each phase."""
-        return self.total * (2 if self.kind is JobKind.REEMBED else 1)
+    def done(self) -> int:
+        """Return how many of `total` prompts its phase has gone through, the last if it is over."""
+        return self.embedded if self.phase is Phase.EMBEDDING else self.indexed
 
     @property
-    def done(self) -> int:
-        """Return how many of `work` are done."""
-        return self.embedded + self.indexed
+    def counts(self) -> bool:
+        """Return whether its phase goes through prompts, so that `done` grows."""
+        return self.phase not in (Phase.COMPARING, Phase.LOADING)
 
     @property
     def remaining_seconds(self) -> float | None:
-        """Return the time that is left at the present rate; None if that is not known."""
-        return (self.work - self.done) / self.rate if self.rate > 0 else None
+        """Return the time left for the phase at the present rate; None if that is not known.
+
+        Phases differ in their rates a hundredfold: this one's says nothing of the next.
+        """
+        known = self.counts and self.rate > 0 and self.total > 0
+        return max(0, self.total - self.done) / self.rate if known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def kill_at(world: World, data: Path, point: int) -> None:
     ) as runner:
         while runner.poll() is None:
             [job] = database.jobs.jobs()
-            if job.done >= point:
+            if job.embedded + job.indexed >= point:
                 os.killpg(runner.pid, signal.SIGKILL)
                 break
             time.sleep(0.02)

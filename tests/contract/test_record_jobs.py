@@ -135,7 +135,7 @@ def test_progress_never_falls(sql_record: SqlRecord) -> None:
         jobs.note_phase("job-1", Phase.INDEXING, indexed, NOW + SECOND)
     job = jobs.job("job-1")
     assert job is not None
-    assert (job.phase, job.indexed, job.work, job.done) == (Phase.INDEXING, 30, 80, 30)
+    assert (job.phase, job.indexed, job.total, job.done) == (Phase.INDEXING, 30, 40, 30)
 
 
 def test_more_ranges_are_numbered_behind_the_others(sql_record: SqlRecord) -> None:
