@@ -194,7 +194,7 @@ def show_entries(entries: list[AuditEntry], *, as_json: bool) -> None:
     columns = ("entry", "time", "who", "what", "about", "change", "remark")
     table = table_of(
         f"{len(entries)} entries", *columns,
-        wrapped=("time", "who", "what", "about", "change", "remark"), spare=("remark", "change"),
+        wrapped=("time", "who", "what", "about", "change", "remark"), spare=("change", "remark"),
     )  # fmt: skip
     for entry in entries:
         add_row(
