@@ -51,11 +51,8 @@ class Access:
 
     def __init__(self, principals: Mapping[str, Principal]) -> None:
         self._principals = dict(principals)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether callers need no token."""
-        return not self._principals
+        # Whether callers need no token.
+        self.is_open = not self._principals
 
     def authenticate(self, token: str | None) -> Principal:
         """Return who a bearer token belongs to."""

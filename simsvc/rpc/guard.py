@@ -72,12 +72,14 @@ class Guard(grpc.aio.ServerInterceptor):
         return wrapped
 
     def admit(self, method: Method, context: Context) -> Call:
-        """Return the call, if its caller may make it and the service can answer."""
+        """Begin a call, if its caller may make it and the service can answer."""
         token = None if self._access.is_open else _token(context)
         principal = self._access.authenticate(token)
         authorise(principal, method.roles)
         self._readiness.check()
-        return Call(principal)
+        call = Call(principal)
+        current_call.set(call)
+        return call
 
 
 @dataclass(slots=True)
@@ -106,9 +108,10 @@ class _Served:
         self._calls = guard.metrics.calls.of(self._name)
 
     async def unary_unary(self, raw: bytes, context: Context) -> bytes:
-        tally = self._start()
+        self._calls.started += 1
+        tally = _Tally(time.perf_counter())
         try:
-            request = self._decode(raw, self._admit(context), tally)
+            request = self._decode(raw, self._guard.admit(self._method, context), tally)
             answer = tally.encode(await self._handler.unary_unary(request, context))
             tally.code = "OK"
             return answer
@@ -116,7 +119,8 @@ class _Served:
             await self._fail(error, tally, context)
             raise
         finally:
-            self._end(tally)
+            seconds = time.perf_counter() - tally.began
+            self._calls.end(tally.code, seconds, tally.received, tally.sent)
 
     async def unary_stream(self, raw: bytes, context: Context) -> None:
         def answers(call: Call, tally: _Tally) -> AsyncIterator[Any]:
@@ -139,21 +143,18 @@ class _Served:
     async def _stream(
         self, answers: Callable[[Call, _Tally], AsyncIterator[Any]], context: Context
     ) -> None:
-        tally = self._start()
+        self._calls.started += 1
+        tally = _Tally(time.perf_counter())
         try:
-            async for response in answers(self._admit(context), tally):
+            async for response in answers(self._guard.admit(self._method, context), tally):
                 await context.write(tally.encode(response))
             tally.code = "OK"
         except _FAILURES as error:
             await self._fail(error, tally, context)
             raise
         finally:
-            self._end(tally)
-
-    def _admit(self, context: Context) -> Call:
-        call = self._guard.admit(self._method, context)
-        current_call.set(call)
-        return call
+            seconds = time.perf_counter() - tally.began
+            self._calls.end(tally.code, seconds, tally.received, tally.sent)
 
     def _decode(self, raw: bytes, call: Call, tally: _Tally) -> Any:
         tally.received += len(raw)
@@ -174,14 +175,6 @@ class _Served:
                 call.faults[index] = error.violations[0]
                 yield self._method.request()
             index += 1
-
-    def _start(self) -> _Tally:
-        self._calls.start()
-        return _Tally(time.perf_counter())
-
-    def _end(self, tally: _Tally) -> None:
-        seconds = time.perf_counter() - tally.began
-        self._calls.end(tally.code, seconds, tally.received, tally.sent)
 
     async def _fail(self, error: BaseException, tally: _Tally, context: Context) -> None:
         """Tell the caller why, unless the call is over for gRPC already."""

@@ -45,17 +45,16 @@ class _Distribution:
 
 
 class MethodCalls:
-    """The calls of one method. Only the event loop counts; any thread may read."""
+    """The calls of one method. Only the event loop counts; any thread may read.
+
+    `started` is for the caller to count.
+    """
 
     __slots__ = ("ended", "started")
 
     def __init__(self) -> None:
         self.started = 0
         self.ended: dict[str, tuple[_Distribution, ...]] = {}
-
-    def start(self) -> None:
-        """Count a call that begins."""
-        self.started += 1
 
     def end(self, status: str, seconds: float, received: int, sent: int) -> None:
         """Count a call that ended, by the name of its status; sizes are in bytes."""

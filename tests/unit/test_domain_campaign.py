@@ -130,6 +130,13 @@ def test_no_key_may_be_short(length: int) -> None:
         Keyring(KEYS | {"other": b"x" * length}, "new")
 
 
+@pytest.mark.parametrize("length", [16, 63, 64, 65, 200])
+def test_a_key_of_any_length_makes_the_standard_s_hash(length: int) -> None:
+    key = bytes(range(length))
+    [made] = Keyring({"k": key}, "k").all_hashes("account", "a")
+    assert made.value == hmac.digest(key, b"account\0a", "sha256")[:16]
+
+
 def test_the_active_key_must_be_there() -> None:
     with pytest.raises(ValueError, match="'gone' is not among the keys"):
         Keyring(KEYS, "gone")

@@ -133,7 +133,7 @@ def test_metrics_have_their_names() -> None:
     metrics.read_from(sources)
     calls = metrics.calls.of("simsvc.v1.X/Y")
     for _ in range(2):
-        calls.start()
+        calls.started += 1
         calls.end("OK", 0.0007, 10, 2000)
     metrics.calls.of("simsvc.v1.X/Y").end("NOT_FOUND", 0.0008, 10, 1 << 30)
     page = generate_latest(metrics.registry).decode()
