@@ -145,13 +145,15 @@ class OwnServer:
         self._run("pg_ctl", "-D", str(self._data), "-m", how, "-w", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        # PostgreSQL does not run as root.
-        user = _UNIX_USER if os.getuid() == 0 else None
+        command = [str(self._bin / program), *arguments]
+        if os.getuid() == 0:
+            # PostgreSQL does not run as root. `subprocess` would change the user in a real fork,
+            # in which gRPC's handlers waited for ever once, beside a channel that reconnected.
+            as_user = (f"--reuid={_UNIX_USER}", f"--regid={_UNIX_USER}", "--clear-groups")
+            command = ["setpriv", *as_user, *command]
         done = subprocess.run(
-            [str(self._bin / program), *arguments],
-            user=user, group=user, extra_groups=[] if user else None, cwd=self._folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, check=False,
+            command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
