@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import prometheus_client
+import structlog
 import uvloop
 
 from simsvc import __version__
@@ -21,6 +23,7 @@ from simsvc.core.lifecycle import WriteProbe
 from simsvc.core.sharing import ShareRule, Sharing
 from simsvc.embed.weights import ModelNotFoundError, WrongWeightsError
 from simsvc.later import load_libraries
+from simsvc.misspelt import misspelt
 from simsvc.record.backend import RecordNotOpenedError
 from simsvc.record.sql import OtherGenerationError
 from simsvc.rpc.address import AddressTakenError
@@ -47,7 +50,7 @@ from simsvc.rpc.server import (
 from simsvc.rpc.share import ShareServicer
 from simsvc.service import Service, build_service, readings
 from simsvc.serving import Parts, serve_until_signalled
-from simsvc.settings import Settings, decode_key
+from simsvc.settings import ENV_PREFIX, Settings, decode_key
 from simsvc.share.alert import test_alert
 from simsvc.share.export import Exporter
 from simsvc.telemetry.logs import configure_logs
@@ -65,6 +68,7 @@ _START_ERRORS = (
     UnusableTlsError,
     WrongWeightsError,
 )
+_log = structlog.get_logger()
 
 
 class StartError(Exception):
@@ -74,6 +78,8 @@ class StartError(Exception):
 def run(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT. StartError with what to do if it cannot start."""
     configure_logs(settings.log_level, settings.log_format)
+    for variable, meant in misspelt(os.environ, ENV_PREFIX, Settings.model_fields).items():
+        _log.warning("setting_misspelt", variable=variable, meant=meant)
     # A thread that computes in Python would keep the event loop waiting for 5 ms each time.
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:

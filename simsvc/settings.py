@@ -22,8 +22,9 @@ from simsvc.settings_console import ConsoleSettings
 from simsvc.settings_sharing import Key, KeyId, SharingSettings, decode_key
 
 _DAY = 86400.0
+ENV_PREFIX = "SIMSVC_"
 CONFIG_FILE = "SIMSVC_CONFIG"
-__all__ = ["CONFIG_FILE", "Key", "KeyId", "Settings", "Token", "decode_key"]
+__all__ = ["CONFIG_FILE", "ENV_PREFIX", "Key", "KeyId", "Settings", "Token", "decode_key"]
 
 
 _LONGEST_ID = 256
@@ -41,7 +42,7 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
     """The settings of a server. Times are in seconds, sizes in bytes of UTF-8."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SIMSVC_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
     )
 
     listen: str = Field("127.0.0.1:50551", description="Address of the gRPC server, host:port.")

@@ -35,6 +35,16 @@ def test_settings(tmp_path: Path, settings: dict[str, str], reason: str) -> None
     assert reason in failure(tmp_path, settings)
 
 
+def test_a_misspelt_variable_is_named_on_the_way(tmp_path: Path) -> None:
+    settings = {"SIMSVC_RETENTON": "86400", "SIMSVC_PORT": "x", "SIMSVC_MODEL": "no such model"}
+    with ServerProcess(tmp_path, settings) as server:
+        line = server.wait_for("setting_misspelt")
+        assert (line["variable"], line["meant"]) == ("SIMSVC_RETENTON", "SIMSVC_RETENTION")
+        assert server.process.wait(timeout=60) == 2
+        server.wait_for_end()
+        assert server.raw_log.count("setting_misspelt") == 1
+
+
 def test_certificates(tmp_path: Path) -> None:
     authority = Authority()
     good, other = (authority.issue(tmp_path, name) for name in ("server", "other"))
