@@ -41,8 +41,8 @@ console: $(VENV)/.runtime ## Run the web console of that server on http://127.0.
 	@SIMSVC_LOG_FORMAT=$${SIMSVC_LOG_FORMAT:-text} $(BIN)/simsvc console
 
 .PHONY: test
-test: $(STAMP) ## Run all tests; they wait for servers, so there is one worker more than cores
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+test: $(STAMP) ## Run all tests; they wait for servers, so there are two workers more than cores
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 2)) --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: $(STAMP) ## Lint, types, import contracts, proto lint and breaking changes, generated code
