@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,8 @@ from simsvc.v1 import campaigns_pb2
 
 _Request = campaigns_pb2.CheckAccountsRequest
 _Response = campaigns_pb2.CheckAccountsResponse
+# A coroutine that answers, and the class of its requests.
+Call = tuple[Any, Any]
 
 
 async def _nothing(request: _Request, context: Any) -> _Response:
@@ -24,27 +26,43 @@ async def _nothing(request: _Request, context: Any) -> _Response:
 
 
 @contextmanager
-def bare_server() -> Iterator[str]:
-    """Run it in a process of its own; yield its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.bare_grpc"], stdout=subprocess.PIPE, text=True
-    )
-    if process.stdout is None:
+def process(module: str, *arguments: str) -> Iterator[str]:
+    """Run a module that prints its address and serves; yield the address."""
+    command = [sys.executable, "-m", module, *arguments]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    if server.stdout is None:
         raise RuntimeError("the server's address cannot be read")
     try:
-        yield process.stdout.readline().strip()
+        yield server.stdout.readline().strip()
     finally:
-        process.terminate()
-        process.wait()
+        server.terminate()
+        server.wait()
 
 
-async def _serve() -> None:
-    server = grpc.aio.server()
-    method = grpc.unary_unary_rpc_method_handler(
-        _nothing, _Request.FromString, _Response.SerializeToString
+@contextmanager
+def bare_server() -> Iterator[str]:
+    """Run it in a process of its own; yield its address."""
+    with process("benchmarks.bare_grpc") as address:
+        yield address
+
+
+def handlers(service: str, calls: Mapping[str, Call]) -> grpc.GenericRpcHandler:
+    """Return the handlers of a service's unary calls."""
+    return grpc.method_handlers_generic_handler(
+        service,
+        {
+            name: grpc.unary_unary_rpc_method_handler(
+                answer, request.FromString, lambda response: response.SerializeToString()
+            )
+            for name, (answer, request) in calls.items()
+        },
     )
-    handler = grpc.method_handlers_generic_handler(CAMPAIGNS, {"CheckAccounts": method})
-    server.add_generic_rpc_handlers((handler,))
+
+
+async def listen(calls: grpc.GenericRpcHandler) -> None:
+    """Print an address, and serve there until terminated."""
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((calls,))
     print(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}", flush=True)
     await server.start()
     await server.wait_for_termination()
@@ -52,4 +70,4 @@ async def _serve() -> None:
 
 if __name__ == "__main__":
     # As simsvc does.
-    uvloop.run(_serve())
+    uvloop.run(listen(handlers(CAMPAIGNS, {"CheckAccounts": (_nothing, _Request)})))

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from benchmarks.bare_ingest import bare_ingest
 from benchmarks.load import send_all
 from benchmarks.machine import machine
 from benchmarks.tables import on, table
@@ -37,6 +39,7 @@ _WAITING = {"_worker", "Thread.run", "Runner.run", "Condition.wait"}
 def main(
     seconds: Annotated[int, typer.Option(help="How long to look.")] = 30,
     flame: Annotated[Path | None, typer.Option(help="Draw the flame graph into this SVG.")] = None,
+    bare: Annotated[bool, typer.Option(help="Of a server that only embeds and commits.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Profile a server of its own while prompts arrive as fast as it takes them."""
@@ -44,7 +47,7 @@ def main(
     prompts = [observed(event) for event in events]
     with (
         tempfile.TemporaryDirectory(prefix="simsvc-profile-") as folder,
-        running_server(Path(folder) / "data") as address,
+        _server(Path(folder), bare=bare) as address,
         Client(Connection(address)) as client,
     ):
         [server] = psutil.Process().children()
@@ -66,6 +69,10 @@ def main(
         "functions": _by_function(raw),
     }
     print(json.dumps(result) if as_json else _page(result))
+
+
+def _server(folder: Path, *, bare: bool) -> AbstractContextManager[str]:
+    return bare_ingest(folder / "bare.sqlite") if bare else running_server(folder / "data")
 
 
 def _send(client: Client, prompts: list[ObservedPrompt], stop: threading.Event) -> None:
