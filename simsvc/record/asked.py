@@ -19,13 +19,18 @@ _SIZES = (1, 8, 64, 512)
 _VALUE = "column1"
 
 
-def _answered() -> Select[Any]:
-    p, v = tables.prompts.c, tables.vectors.c
+def _asked() -> Select[Any]:
+    p = tables.prompts.c
     columns = (p.request_id, p.digest, p.seq, p.nearest_similarity, p.family_accounts)
-    on = and_(v.seq == p.seq, v.generation_id == bindparam(GENERATION))
-    query = select(*columns, p.campaign_id, v.windows, v.capped)
-    query = query.select_from(tables.prompts.join(tables.vectors, on))
+    query = select(*columns, p.campaign_id)
     return query.where(p.request_id.in_(bindparam(WANTED, expanding=True)))
+
+
+def _windows() -> Select[Any]:
+    v = tables.vectors.c
+    mine = v.generation_id == bindparam(GENERATION)
+    query = select(v.seq, v.windows, v.capped)
+    return query.where(mine, v.seq.in_(bindparam(WANTED, expanding=True)))
 
 
 def _embedded(size: int) -> Select[Any]:
@@ -45,8 +50,9 @@ def _embedded(size: int) -> Select[Any]:
     return select(*columns).select_from(wanted.join(tables.vectors, on))
 
 
-# The answers to requests by their ids.
-ANSWERED = _answered()
+# What is known of requests by their ids, and of prompts by their seqs. Were they one statement,
+# SQLite would go through all vectors of the generation, of which it expects ten.
+ASKED, WINDOWS = _asked(), _windows()
 
 _EMBEDDED = {size: _embedded(size) for size in _SIZES}
 

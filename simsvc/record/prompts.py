@@ -24,7 +24,7 @@ from simsvc.ports.record import (
     ReplayBatch,
 )
 from simsvc.record import tables
-from simsvc.record.asked import ANSWERED, GENERATION, NEW_PROMPT, NEW_VECTOR, WANTED, embedded
+from simsvc.record.asked import ASKED, GENERATION, NEW_PROMPT, NEW_VECTOR, WANTED, WINDOWS, embedded
 from simsvc.record.engine import reading, writing
 from simsvc.record.purging import delete_prompts, oldest
 from simsvc.record.rows import (
@@ -81,9 +81,13 @@ class PromptStore(Store):
         found: dict[str, Answered] = {}
         with reading(self._engine) as connection:
             for chunk in chunks(request_ids, PARAMETERS):
-                wanted = {GENERATION: self._generation_id, WANTED: chunk}
-                for row in connection.execute(ANSWERED, wanted):
-                    found[row.request_id] = Answered(row.digest, outcome_of(row))
+                rows = {row.seq: row for row in connection.execute(ASKED, {WANTED: chunk})}
+                if not rows:
+                    continue
+                wanted = {GENERATION: self._generation_id, WANTED: [*rows]}
+                for made in connection.execute(WINDOWS, wanted):
+                    row = rows[made.seq]
+                    found[row.request_id] = Answered(row.digest, outcome_of(row, made))
         return found
 
     def embeddings(self, payload_hashes: Sequence[bytes]) -> dict[bytes, Embedding]:

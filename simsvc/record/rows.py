@@ -110,14 +110,14 @@ def embedding_of(row: Row[Any]) -> Embedding:
     return Embedding(vector_of(row.vector), row.tokens, row.windows, row.capped)
 
 
-def outcome_of(row: Row[Any]) -> Outcome:
-    """Return what the sender of a prompt was told."""
+def outcome_of(row: Row[Any], embedded: Row[Any]) -> Outcome:
+    """Return what the sender of a prompt was told, from its rows of `prompts` and `vectors`."""
     return Outcome(
         seq=row.seq,
         nearest_similarity=row.nearest_similarity,
         family_accounts=row.family_accounts,
-        windows=row.windows,
-        capped=row.capped,
+        windows=embedded.windows,
+        capped=embedded.capped,
         campaign_id=row.campaign_id,
     )
 
@@ -135,7 +135,7 @@ def recorded_of(row: Row[Any], codec: TextCodec) -> RecordedPrompt:
         text_state=state,
         attributes=json.loads(row.attributes),
         tokens=row.tokens,
-        outcome=outcome_of(row),
+        outcome=outcome_of(row, row),
     )
 
 

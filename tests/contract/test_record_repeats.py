@@ -1,4 +1,4 @@
-"""What it takes to look up a text does not grow with how often it was recorded."""
+"""What it takes to look up texts and requests does not grow with what else was recorded."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ def test_a_text_that_came_often_is_read_once(
     after = effort(place, sql_record, lambda: sql_record.embeddings(wanted))
     assert before > 0
     assert after <= before + COPIES / 10
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_requests_are_found_without_going_through_others(
+    place: Place, sql_record: SqlRecord, count: int
+) -> None:
+    known = [p.request_id for p in fill(sql_record, [f"text {i}" for i in range(count)])]
+    wanted = [*known, *(f"nobody's {i}" for i in range(count))]
+    efforts = []
+    for more in (1, COPIES):
+        fill(sql_record, [f"more {i}" for i in range(more)])
+        analyse(place, sql_record)
+        tables = ("prompts", "vectors")
+        efforts.append(effort(place, sql_record, lambda: sql_record.answered(wanted), tables))
+    before, after = efforts
+    assert before > 0
+    assert after <= before + COPIES / 10
+    assert sql_record.answered(wanted).keys() == set(known)
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 65, 511, 512, 513, 1100])
