@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from indexer.detecting.command import detect_command
 from indexer.exporting.command import export_command
+from indexer.failing import CannotError, failing
 from indexer.importing.command import import_command
 from indexer.rebuild import rebuild
 from indexer.reindexing import commands
@@ -34,12 +35,17 @@ def rebuild_command() -> None:
 
     For new index settings or lost index files. Nothing is embedded.
     """
-    settings = Settings()
+    with failing(as_json=False):
+        total, segments = _rebuilt(Settings())
+    typer.echo(f"{total} prompts in {segments} segments")
+
+
+def _rebuilt(settings: Settings) -> tuple[int, int]:
+    """Rebuild the index of the generation that serves; return its prompts and segments."""
     database = open_database(settings)
     generation = database.catalogue.serving()
     if generation is None:
-        typer.echo("error: no server has opened this record yet", err=True)
-        raise typer.Exit(2)
+        raise CannotError("no server has opened this record yet")
     record = database.record(generation)
     record.claim_writer()
     sealing = ThreadPoolExecutor(1)
@@ -54,7 +60,7 @@ def rebuild_command() -> None:
         )
     sealing.shutdown()
     record.close()
-    typer.echo(f"{total} prompts in {index.stats().segments} segments")
+    return total, index.stats().segments
 
 
 app.command("plan")(commands.plan_command)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.exc import DBAPIError
 
-from simsvc.domain.errors import SimsvcError
+from indexer.failing import failing
 from simsvc.record.reading import RecordReader, open_for_reading
 from simsvc.settings import Settings
-
-CANNOT = 2
 
 StartOption = Annotated[
     str | None, typer.Option(help="First time observed, ISO 8601; UTC unless it names a zone.")
@@ -27,13 +24,10 @@ GenerationOption = Annotated[
 
 
 @contextmanager
-def opened(settings: Settings, generation: str) -> Iterator[RecordReader]:
-    """Open the record; turn what goes wrong until it is closed into one line and exit code 2."""
-    try:
-        yield open_for_reading(settings, generation)
-    except (SimsvcError, DBAPIError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(CANNOT) from error
+def opened(settings: Settings, generation: str, *, as_json: bool) -> Iterator[RecordReader]:
+    """Open the record, and close it; what goes wrong meanwhile is one line and exit code 2."""
+    with failing(as_json=as_json), closing(open_for_reading(settings, generation)) as record:
+        yield record
 
 
 @contextmanager

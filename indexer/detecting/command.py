@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +38,7 @@ def detect_command(
 
     bounds = parse_time(start), parse_time(end)
     settings = Settings()
-    with opened(settings, generation) as record, closing(record):
+    with opened(settings, generation, as_json=as_json) as record:
         window = record.window(*bounds)
         with bar(Console(stderr=True), "detecting", window.prompts) as progress:
             found = detect_again(record, window, settings, progress)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from indexer.reading import CANNOT, EndOption, GenerationOption, StartOption, bar, opened
+from indexer.failing import CannotError, failing
+from indexer.reading import EndOption, GenerationOption, StartOption, bar, opened
 from indexer.times import parse_time
 from simsvc.settings import Settings
 
@@ -39,10 +39,10 @@ def export_command(
 
     bounds = parse_time(start), parse_time(end)
     settings = Settings()
-    if text and settings.text_storage == "off":
-        typer.echo("error: --text: text_storage is off, the record holds no texts", err=True)
-        raise typer.Exit(CANNOT)
-    with opened(settings, generation) as record, closing(record):
+    with failing(as_json=as_json):
+        if text and settings.text_storage == "off":
+            raise CannotError("--text: text_storage is off, the record holds no texts")
+    with opened(settings, generation, as_json=as_json) as record:
         window = record.window(*bounds)
         with bar(Console(stderr=True), "exporting", window.prompts) as progress:
             done = export(record, window, out, progress, text=text)

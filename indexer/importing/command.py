@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from indexer.failing import CANNOT
 from indexer.importing.progress import write_whole
 from indexer.importing.run import Imported, Job, import_file
 from indexer.importing.sender import CannotSendError, Sender
@@ -19,7 +20,6 @@ from simsvc.cli.connect import Server, asks, failure
 from simsvc.client import Client
 
 _SOME_REJECTED = 1
-_CANNOT = 2
 
 
 class Format(enum.StrEnum):
@@ -82,7 +82,7 @@ def import_command(
         if not server.json:
             show(done, terminal)
         typer.echo(failure(error, as_json=server.json), err=True)
-        raise typer.Exit(_CANNOT) from error
+        raise typer.Exit(CANNOT) from error
     if server.json:
         typer.echo(json.dumps(report_of(done)))
     else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from indexer.failing import CannotError, failing
 from indexer.reindexing import tell
 from indexer.reindexing.leases import LEASE
 from indexer.reindexing.parts import Workshop
@@ -18,27 +19,19 @@ from indexer.reindexing.ray_cluster import connected
 from indexer.reindexing.ray_pool import RayPool
 from indexer.reindexing.run import Pool, Runner
 from simsvc.core.reindex import ReindexSpec
-from simsvc.domain.errors import NotFoundError, SimsvcError
+from simsvc.domain.errors import NotFoundError
 from simsvc.domain.generation import IndexParameters, Job, JobKind, JobState
 from simsvc.settings import Settings
 
-_CANNOT = 2
 JobArgument = Annotated[str, typer.Argument(help="The job; without it the one that runs.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 @contextmanager
-def opened() -> Iterator[Workshop]:
-    """Open the record; turn what goes wrong into one line and exit code 2."""
-    try:
-        shop = Workshop.open(Settings())
-        try:
-            yield shop
-        finally:
-            shop.close()
-    except (SimsvcError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(_CANNOT) from error
+def opened(*, as_json: bool) -> Iterator[Workshop]:
+    """Open the record, and close it; what goes wrong meanwhile is one line and exit code 2."""
+    with failing(as_json=as_json), closing(Workshop.open(Settings())) as shop:
+        yield shop
 
 
 def plan_command(
@@ -59,7 +52,7 @@ def plan_command(
     server goes on meanwhile and shows it as a generation in the state building.
     """
     index = IndexParameters(segment_prompts, segment_merge, segment_largest, ann_prompts, recall)
-    with opened() as shop:
+    with opened(as_json=as_json) as shop:
         reindexing = shop.reindexing()
         plan = reindexing.plan(ReindexSpec(model, index))
         if not dry_run:
@@ -91,11 +84,11 @@ def run_command(
 
     Ends with the generation in the state shadow: compared, and serving nobody yet.
     """
-    if local == bool(ray):
-        typer.echo("error: name one of --local and --ray", err=True)
-        raise typer.Exit(_CANNOT)
+    with failing(as_json=as_json):
+        if local == bool(ray):
+            raise CannotError("name one of --local and --ray")
     terminal = Console(stderr=True)
-    with opened() as shop, tell.progress(terminal, silent=as_json) as told:
+    with opened(as_json=as_json) as shop, tell.progress(terminal, silent=as_json) as told:
         job = _job(shop, job_id)
         with _pool(shop, ray, workers, lease) as pool:
             ended = Runner(shop, job.job_id, pool, told, lease).run()
@@ -111,7 +104,7 @@ def run_command(
 
 def status_command(job_id: JobArgument = "", as_json: JsonOption = False) -> None:
     """Show jobs and generations."""
-    with opened() as shop:
+    with opened(as_json=as_json) as shop:
         reindexing = shop.reindexing()
         jobs = [reindexing.job(job_id)] if job_id else reindexing.jobs.jobs()
         generations = reindexing.catalogue.generations()
@@ -134,7 +127,7 @@ def cancel_command(
     job_id: Annotated[str, typer.Argument(help="The job.")], as_json: JsonOption = False
 ) -> None:
     """Stop a job for good. What it has made stays until its generation is deleted."""
-    with opened() as shop:
+    with opened(as_json=as_json) as shop:
         reindexing = shop.reindexing()
         reindexing.cancel(job_id)
         job = reindexing.job(job_id)

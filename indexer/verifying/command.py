@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.reading import CANNOT, opened
+from indexer.failing import CannotError
+from indexer.reading import opened
 from indexer.reindexing.parts import Workshop
 from indexer.verifying.check import Checker
 from indexer.verifying.faults import CHECKED, Checked
@@ -40,7 +41,7 @@ def verify_command(
     """
     settings = Settings()
     mended: tuple[Sequence[str], Sequence[str]] = ((), ())
-    with opened(settings, generation) as reader, closing(reader):
+    with opened(settings, generation, as_json=as_json) as reader:
         found = _check(Checker(settings, reader.catalogue, reader.jobs, reader.of), generation)
         if repair and any(checked.faults for checked in found):
             found, mended = _mend(settings, found, reader)
@@ -65,8 +66,7 @@ def _wanted(checker: Checker, generation: str) -> list[Generation]:
         return checker.generations()
     if named.state not in CHECKED:
         # One that is being built, or was given up, need not be whole.
-        typer.echo(f"error: {generation} is {named.state.name.lower()}: nothing to check", err=True)
-        raise typer.Exit(CANNOT)
+        raise CannotError(f"{generation} is {named.state.name.lower()}: nothing to check")
     return [named]
 
 

@@ -41,8 +41,18 @@ class Connection:
         """Whether the connection has TLS."""
         return self.tls or self.root_certificates is not None or self.client_key is not None
 
+    def check(self) -> None:
+        """Raise ValueError for certificates or a key that cannot be used."""
+        # Takes a moment to load, for which connections in the clear need not wait.
+        from simsvc.client import _pem  # noqa: PLC0415
+
+        if self.root_certificates is not None:
+            _pem.check_authorities(self.root_certificates)
+        if self.client_certificate is not None and self.client_key is not None:
+            _pem.check_pair(self.client_certificate, self.client_key)
+
     def open(self) -> grpc.Channel:
-        """Return a sync channel. It connects with the first call."""
+        """Return a sync channel. It connects with the first call. ValueError as of `check`."""
         if self.secure:
             channel = grpc.secure_channel(self.address, self._credentials(), channel_options())
         else:
@@ -52,7 +62,7 @@ class Connection:
         return channel
 
     def open_aio(self) -> grpc.aio.Channel:
-        """Return an aio channel. It connects with the first call."""
+        """Return an aio channel. It connects with the first call. ValueError as of `check`."""
         options = channel_options()
         interceptors = aio_interceptors(self.token) if self.token else None
         if not self.secure:
@@ -62,6 +72,7 @@ class Connection:
         )
 
     def _credentials(self) -> grpc.ChannelCredentials:
+        self.check()
         return grpc.ssl_channel_credentials(
             self.root_certificates, self.client_key, self.client_certificate
         )

@@ -41,7 +41,10 @@ class ConsoleOptions:
 
 
 def serve(options: ConsoleOptions) -> None:
-    """Serve until SIGTERM or SIGINT. OSError if nobody can listen there or read the files."""
+    """Serve until SIGTERM or SIGINT.
+
+    OSError if nobody can listen there or read the files, ValueError if they cannot be used.
+    """
     configure_logs("info", options.log_format)
     connection = Connection(
         options.address,
@@ -49,6 +52,7 @@ def serve(options: ConsoleOptions) -> None:
         client_certificate=options.client_certificate,
         client_key=options.client_key,
     )
+    connection.check()
     local, tls = is_loopback(options.listen), options.tls_certificate is not None
     config = uvicorn.Config(
         make_app(connection, tls=tls, local=local),

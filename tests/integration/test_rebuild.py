@@ -188,3 +188,13 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert second.restore() == ""
     assert_equals_record(second, record)
     record.close()
+
+
+def test_not_beside_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(tmp_path, monkeypatch)
+    record = open_record(settings, make_engine(settings).info)
+    record.claim_writer()
+    done = CliRunner().invoke(app, ["rebuild"])
+    record.close()
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: another server writes to ")

@@ -180,6 +180,8 @@ def test_mutual_tls_from_the_terminal(secured: Secured) -> None:
     variables |= {"SIMSVC_ADDRESS": secured.address, "SIMSVC_TOKEN": TOKENS["operator"]}
     assert CliRunner(env=variables).invoke(app, ["status"]).exit_code == 0
     shell.run("status", *files[:2], code=3)
+    # The key of another certificate is no server that is away.
+    shell.run("status", *files[:4], "--key", str(secured.folder / "server.key"), code=2)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "example.org:1", "10.1.2.3:1"])

@@ -5,6 +5,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from simsvc.client import AsyncClient, BufferOptions, Client, Connection, SimsvcRpcError
 from simsvc.client.channel import channel_options, service_config
@@ -51,6 +57,29 @@ def test_connections_that_cannot_work() -> None:
         with pytest.raises(ValueError, match="header") as caught:
             Connection("a:1", token=token)
         assert token not in str(caught.value)
+
+
+def test_certificates_that_cannot_work(tmp_path: Path) -> None:
+    authority = Authority()
+    ca = authority.write(tmp_path).read_bytes()
+    (certificate, key), (other, its_key) = (
+        [path.read_bytes() for path in authority.issue(tmp_path, name)] for name in ("one", "two")
+    )
+    locked = load_pem_private_key(key, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    chain = other + ca
+    for values, said in (
+        ((key, None, None), "authorities"),
+        ((ca, key, key), "client certificate is no PEM"),
+        ((None, certificate, certificate), "client key is no PEM"),
+        ((None, certificate, locked), "without a password"),
+        ((None, certificate, its_key), "do not belong together"),
+        ((None, chain, key), "do not belong together"),
+    ):
+        with pytest.raises(ValueError, match=said), Client(Connection("a:1", None, *values)):
+            pass
+    Connection("a:1", None, ca, chain, its_key).check()
 
 
 def test_secrets_are_not_shown() -> None:
