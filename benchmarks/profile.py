@@ -1,8 +1,4 @@
-"""Where the processor's time goes at full ingest: by thread, and by function (py-spy).
-
-Time by thread is the system's own count. py-spy names the threads of Python and samples them. Of
-the others, gRPC names its own; those without a name are the workers of OpenVINO and of tokenizers.
-"""
+"""Where the processor's time goes at full ingest: by thread, and by function (py-spy)."""
 
 from __future__ import annotations
 
@@ -20,6 +16,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from benchmarks import threads
 from benchmarks.bare_ingest import bare_ingest
 from benchmarks.load import send_all
 from benchmarks.machine import machine
@@ -56,16 +53,16 @@ def main(
         load = threading.Thread(target=_send, args=(client, prompts, stop))
         load.start()
         try:
-            before = _times(server)
+            before = threads.times(server)
             raw = _spied(server.pid, seconds, Path(folder), flame)
-            spent = _times(server) - before
-            names = _native(server) | _names(server.pid)
+            spent = threads.times(server) - before
+            kinds = threads.by_kind(spent, threads.names(server))
         finally:
             stop.set()
             load.join()
     result = {
         "machine": machine(),
-        "threads": _by_thread(spent, names),
+        "threads": _by_thread(kinds),
         "functions": _by_function(raw),
     }
     print(json.dumps(result) if as_json else _page(result))
@@ -91,27 +88,6 @@ def _anew(prompt: ObservedPrompt, turn: int) -> ObservedPrompt:
     return replace(prompt, request_id=f"{prompt.request_id}-{turn}", messages=messages)
 
 
-def _times(server: psutil.Process) -> Counter[int]:
-    """Return the seconds of processor time of each thread."""
-    return Counter({t.id: t.user_time + t.system_time for t in server.threads()})
-
-
-def _names(pid: int) -> dict[int, str]:
-    dumped = subprocess.run(
-        ["py-spy", "dump", "--json", "--pid", str(pid)], capture_output=True, check=True
-    )
-    threads: list[dict[str, Any]] = json.loads(dumped.stdout)
-    return {t["os_thread_id"]: t["thread_name"] or "" for t in threads}
-
-
-def _native(server: psutil.Process) -> dict[int, str]:
-    """Return the names that the system has of the threads which have one."""
-    tasks = Path(f"/proc/{server.pid}/task")
-    found = {t.id: (tasks / str(t.id) / "comm").read_text().strip() for t in server.threads()}
-    mine = (tasks / str(server.pid) / "comm").read_text().strip()
-    return {thread: f"gRPC {name}" for thread, name in found.items() if name != mine}
-
-
 def _spied(pid: int, seconds: int, folder: Path, flame: Path | None) -> str:
     """Sample what the interpreter's threads do; return stacks, a line each with its count."""
     command = ["py-spy", "record", "--pid", str(pid), "--duration", str(seconds), "--rate", "200"]
@@ -124,23 +100,13 @@ def _spied(pid: int, seconds: int, folder: Path, flame: Path | None) -> str:
     return raw.read_text()
 
 
-def _by_thread(spent: Counter[int], names: dict[int, str]) -> list[dict[str, Any]]:
-    kinds: Counter[str] = Counter()
-    for thread, seconds in spent.items():
-        name = names.get(thread)
-        kinds[_kind(name)] += seconds
+def _by_thread(kinds: Counter[str]) -> list[dict[str, Any]]:
     total = sum(kinds.values())
     return [
         {"thread": kind, "seconds": round(s, 2), "share": f"{s / total:.1%}"}
         for kind, s in kinds.most_common()
         if s > 0
     ]
-
-
-def _kind(name: str | None) -> str:
-    if name is None:
-        return "workers of OpenVINO and tokenizers"
-    return "gRPC core" if name.startswith("gRPC") else name.split("_")[0]
 
 
 def _by_function(raw: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from benchmarks.__main__ import _replaced
 from benchmarks.curves import draw
 from benchmarks.profile import _by_function, _by_thread
+from benchmarks.threads import by_kind
 
 
 def test_curves_are_drawn_the_same_each_time(tmp_path: Path) -> None:
@@ -32,7 +33,8 @@ def test_only_the_figures_below_a_heading_are_replaced() -> None:
 
 def test_threads_without_python_are_those_of_libraries() -> None:
     spent = Counter({1: 3.0, 2: 1.0, 3: 0.0, 4: 3.5, 5: 0.5})
-    rows = _by_thread(spent, {1: "model", 2: "write_0", 3: "read_1", 5: "gRPC event_engine"})  # type: ignore[arg-type]
+    named = {1: "model", 2: "write_0", 3: "read_1", 5: "gRPC event_engine"}
+    rows = _by_thread(by_kind(spent, named))
     assert [(row["thread"], row["share"]) for row in rows] == [
         ("workers of OpenVINO and tokenizers", "43.8%"),
         ("model", "37.5%"),
