@@ -19,6 +19,7 @@ import typer
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import machine
+from benchmarks.space import RANK, Space, around
 from benchmarks.tables import on, table
 from simsvc.assembly import make_detector, make_family_assigner, make_index
 from simsvc.core.sightings import Sighting
@@ -30,10 +31,7 @@ from simsvc.settings import Settings
 from simsvc.threads import Threads
 
 _DIMENSION = 384
-# Random features of a latent point (Rahimi & Recht 2007, NIPS 20). Chosen so that of embeddings of
-# real prompts there are about as many main directions (272 to 256) and lists that an inverted file
-# visits (50 of 632 at 100,000), and similar cosines between any two (spread .10 to .08).
-_RANK, _SCALE, _HABIT, _REWORDED = 16, 1.65, 0.7, 0.1
+_REWORDED = 0.1
 _BATCH = 64
 _PER_ACCOUNT = 60
 _CAMPAIGN = 1 / 11
@@ -65,11 +63,10 @@ class Traffic:
         accounts = max(20, self.prompts // _PER_ACCOUNT)
         members = int(_CAMPAIGN * accounts)
         # The last one is the campaign's.
-        habits = chosen.standard_normal((accounts + 1, _RANK), np.float32)
-        basis = chosen.standard_normal((_RANK, _DIMENSION), np.float32) * _SCALE / np.sqrt(_RANK)
-        phase = 2 * np.pi * chosen.random(_DIMENSION)
+        habits = chosen.standard_normal((accounts + 1, RANK), np.float32)
+        space = Space(chosen, _DIMENSION)
         # What many ask, in about the same words: families of near-duplicates.
-        popular = chosen.standard_normal((1000, _RANK), np.float32)
+        popular = chosen.standard_normal((1000, RANK), np.float32)
         own_share = _CAMPAIGN * (1 - _COVER)
         for start in range(0, self.prompts, _BATCH):
             size = min(_BATCH, self.prompts - start)
@@ -79,15 +76,12 @@ class Traffic:
             own = chosen.random(size) < own_share
             who[own] = chosen.integers(0, members, int(own.sum()))
             habit[own] = accounts
-            asked = np.sqrt(1 - _HABIT**2) * chosen.standard_normal((size, _RANK), np.float32)
-            points = _HABIT * habits[habit] + asked
+            points = around(habits[habit], chosen)
             again = chosen.random(size) < _POPULAR
             which = (len(popular) * chosen.random(int(again.sum())) ** 3).astype(int)
             points[again] = popular[which]
-            points[again] += _REWORDED * chosen.standard_normal((len(which), _RANK), np.float32)
-            vectors = np.cos(points @ basis + phase).astype(np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            yield who + 1, vectors
+            points[again] += _REWORDED * chosen.standard_normal((len(which), RANK), np.float32)
+            yield who + 1, space.at(points)
 
 
 def main(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.space import RANK, Space, around
 from indexer.rebuild import rebuild
 from simsvc.assembly import make_engine, make_index
 from simsvc.domain.prompt import Message, Outcome, Role
@@ -31,6 +32,10 @@ def remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None
     """Record prompts with vectors, over some days up to now. Each seed once."""
     chosen = np.random.default_rng(seed)
     now = time.time_ns() // 1000
+    # The same of every call: what comes later comes from the same people.
+    people = np.random.default_rng(7)
+    habits = people.standard_normal((_ACCOUNTS, RANK), np.float32)
+    space = Space(people, model.dimension)
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
         accounts = chosen.integers(0, _ACCOUNTS, size)
@@ -40,12 +45,7 @@ def remember(record: SqlRecord, count: int, model: ModelInfo, seed: int) -> None
         ]
         owners = record.owners(keys)
         first = record.allot(size)
-        # Habits: an account's prompts lie around a point of its own.
-        centres = np.random.default_rng(7).standard_normal((_ACCOUNTS, 16)).astype(np.float32)
-        basis = np.random.default_rng(8).standard_normal((16, model.dimension)).astype(np.float32)
-        vectors = centres[accounts] @ basis
-        vectors += 3 * chosen.standard_normal(vectors.shape).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = space.at(around(habits[accounts], chosen))
         # A text of some thirty words that nobody shares, and the conversation that it begins.
         shingles = chosen.integers(0, 2**64, (size, _SHINGLES), np.uint64)
         states = [value.tobytes() for value in chosen.integers(0, 2**64, (size, 2), np.uint64)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +17,21 @@ from typing import Any
 import psutil
 
 LIBRARIES = "workers of OpenVINO and tokenizers"
+# Of one core's time, what a server at rest takes, in so many seconds.
+_AT_REST, _LOOKED = 0.05, 3.0
 
 
 def times(server: psutil.Process) -> Counter[int]:
     """Return the seconds of processor time of each thread."""
     return Counter({t.id: t.user_time + t.system_time for t in server.threads()})
+
+
+def seconds_until_at_rest(server: psutil.Process) -> float:
+    """Wait until what a server does after its start is done."""
+    began = time.perf_counter()
+    while server.cpu_percent(_LOOKED) > 100 * _AT_REST:
+        pass
+    return time.perf_counter() - began
 
 
 def names(server: psutil.Process) -> dict[int, str]:
