@@ -16,6 +16,7 @@ _ALL = (
     ("Embedder", "benchmarks.embed", True, "throughput-by-batch.svg"),
     ("Index", "benchmarks.index", True, "index-by-size.svg"),
     ("End to end", "benchmarks.ingest", False, ""),
+    ("For minutes", "benchmarks.sustained", False, ""),
     ("Look-ups", "benchmarks.search", False, "look-ups-by-size.svg"),
     ("Detection at scale", "benchmarks.detect_scale", False, ""),
     ("Console", "benchmarks.console", False, ""),
