@@ -106,8 +106,9 @@ class Analyst:
         if len(population.actors) < self._rule.least_accounts or not len(population.owners):
             return []
         found = matches.without(matches.allowed)
-        measurer = Measurer(population, population.centred(), self.thresholds, found)
-        groups = find_groups(population, moves, self._group_rule())
+        vectors = population.centred()
+        measurer = Measurer(population, vectors, self.thresholds, found)
+        groups = find_groups(population, vectors, moves, self._group_rule())
         groups += referenced(population, found.sets, self._group_rule())
         reconciler = Reconciler(measurer, self.thresholds, self._rule.least_accounts)
         return [
@@ -118,8 +119,9 @@ class Analyst:
 
     def measures(self, population: Population, moves: Moves) -> list[Measures]:
         """Measure every candidate group, whatever its verdict would be."""
-        measurer = Measurer(population, population.centred(), self.thresholds)
-        groups = find_groups(population, moves, self._group_rule())
+        vectors = population.centred()
+        measurer = Measurer(population, vectors, self.thresholds)
+        groups = find_groups(population, vectors, moves, self._group_rule())
         return [measurer.measure(group).measures for group in groups]
 
     def measure_actors(self, population: Population, actors: set[int]) -> Measures | None:

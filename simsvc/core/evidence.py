@@ -28,6 +28,7 @@ from simsvc.domain.signals.twins import (
     Cohesion,
     Vectors,
     cohesion_of,
+    sums_by_owner,
     sums_of,
     within_noise,
 )
@@ -117,11 +118,9 @@ class Measurer:
         Under the null, S between accounts has mean 0 and variance 2 τ²/pairs. Some group out of
         all is the most alike: the bound of Boole over all groups of so many accounts pays for it.
         """
-        owners = self._all.owners[source]
-        places, local = np.unique(owners, return_inverse=True)
+        places, sums = sums_by_owner(self._vectors[source], self._all.owners[source])
         if len(places) < 2:
             return Cohesion(0.0, 0.0), 0.0
-        sums = sums_of(self._vectors[source], local, len(places))
         seen = cohesion_of(sums)
         if (sums.n * (sums.n - 1)).sum() < _LEAST_PAIRS:
             # Hardly an account has two prompts: nothing tells its habits from the group's.

@@ -63,13 +63,18 @@ class GroupRule:
 
 
 def find_groups(
-    population: Population, moves: Iterable[tuple[int, int, float]], rule: GroupRule
+    population: Population,
+    vectors: npt.NDArray[np.float32],
+    moves: Iterable[tuple[int, int, float]],
+    rule: GroupRule,
 ) -> list[Group]:
-    """Return groups, which may overlap; `moves` are edges between places in the population."""
+    """Return groups, which may overlap; `moves` are edges between places in the population.
+
+    `vectors` (n, d) are the population's, centred.
+    """
     groups = _moving(population, moves, rule)
     groups += _in_lockstep(population, rule)
     groups += _framed(population, rule)
-    vectors = population.centred()
     alone = np.flatnonzero(population.isolated)
     groups += _twins(population, vectors, alone, 2, rule)
     groups += _twins(population, vectors, np.arange(len(vectors)), 4, rule)

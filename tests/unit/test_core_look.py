@@ -117,7 +117,7 @@ async def test_groups_that_are_one_name_their_prompts_together(core: Core) -> No
     assert population is not None
     thresholds = core.detector.analyst.thresholds
     measurer = Measurer(population, population.centred(), thresholds)
-    groups = find_groups(population, [], GroupRule(0.7, 8, TwinRule()))
+    groups = find_groups(population, population.centred(), [], GroupRule(0.7, 8, TwinRule()))
     found = max(groups, key=lambda g: int(g.source.sum()))
     even = found.source & (np.arange(len(found.source)) % 2 == 0)
     parts = [replace(found, source=s, routes=frozenset({TWINS})) for s in (even, found.source)]

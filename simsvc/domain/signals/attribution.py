@@ -26,6 +26,7 @@ from simsvc.domain.signals.twins import (
     Vectors,
     cohesion_of,
     self_similarity,
+    sums_by_owner,
     sums_of,
     within_noise,
 )
@@ -124,9 +125,11 @@ class Attributor:
     def _evidence(self, members: Flags) -> Floats:
         """Return ln r of every prompt."""
         mine = members[self.owners]
-        weights = np.where(mine, self._weights, 0.0).astype(np.float32)
-        sums = [weights[f] @ self.vectors[f] for f in self._folds]
-        totals = [float(weights[f].sum()) for f in self._folds]
+        # A group is a small part of all.
+        rows = [f.start + np.flatnonzero(mine[f]) for f in self._folds]
+        weights = [self._weights[r].astype(np.float32) for r in rows]
+        sums = [w @ self.vectors[r] for w, r in zip(weights, rows, strict=True)]
+        totals = [float(w.sum()) for w in weights]
         scores = np.zeros(len(self.owners))
         for fold, inverse, own, weight in zip(
             self._folds, self._whitening, sums, totals, strict=True
@@ -157,17 +160,14 @@ class Attributor:
             terms = np.log(1 - share + share * ratio)
             best = np.maximum(best, np.bincount(self.owners, terms, minlength=self.count))
         source = evidence > SOURCE
-        sums = sums_of(self.vectors[source], self.owners[source], self.count)
-        inside = members & (sums.n > 0)
-        group = sums_of(
-            self.vectors[source & inside[self.owners]],
-            self.owners[source & inside[self.owners]],
-            self.count,
-        )
+        places, sums = sums_by_owner(self.vectors[source], self.owners[source])
+        inside = source & members[self.owners]
+        _, group = sums_by_owner(self.vectors[inside], self.owners[inside])
         cross = max(cohesion_of(group).cross, _ALIKE_FLOOR)
         error = self.noise / np.sqrt(np.maximum(sums.n * (sums.n - 1) / 2, 0.5))
         excess = np.where(sums.n >= 2, (self_similarity(sums) - error) / cross, 1.0)
-        return best / np.minimum(np.maximum(excess, 1.0), np.maximum(sums.n, 1.0))
+        best[places] /= np.minimum(np.maximum(excess, 1.0), np.maximum(sums.n, 1.0))
+        return best
 
 
 def shortfall(asked: Floats) -> Floats:

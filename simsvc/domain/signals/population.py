@@ -57,6 +57,8 @@ class Population:
 
     def without(self, gone: Flags) -> Population:
         """Return it without some prompts (n,); its actors stay."""
+        if not gone.any():
+            return self
         kept = ~gone
         return replace(
             self,

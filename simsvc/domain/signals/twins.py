@@ -49,6 +49,12 @@ def sums_of(vectors: Vectors, owners: Owners, count: int) -> Sums:
     return Sums(n, s, q)
 
 
+def sums_by_owner(vectors: Vectors, owners: Owners) -> tuple[Owners, Sums]:
+    """Add up vectors (n, d) by owner; return those that have any (m,), and their sums."""
+    places, local = np.unique(owners, return_inverse=True)
+    return places, sums_of(vectors, local, len(places))
+
+
 def self_similarity(sums: Sums) -> Floats:
     """Return S_ii (m,); 0 for fewer than two prompts."""
     pairs = sums.n * (sums.n - 1)
@@ -57,14 +63,19 @@ def self_similarity(sums: Sums) -> Floats:
 
 
 def within_noise(vectors: Vectors, owners: Owners, sums: Sums) -> float:
-    """Return τ, each account weighing as ten prompts at the most."""
+    """Return τ, each account weighing as ten prompts at the most.
+
+    Σ (x − s/n)(x − s/n)ᵀ over an account's prompts is Σ x xᵀ − s sᵀ/n.
+    """
     weight = np.where(sums.n > 1, np.minimum(1, _HEAVIEST / np.maximum(sums.n, 1)), 0.0)
     inflated = weight * sums.n / np.maximum(sums.n - 1, 1)
-    rest = vectors - (sums.s / np.maximum(sums.n, 1)[:, None])[owners]
     total = float((weight * sums.n).sum())
     if not total:
         return 0.0
-    covariance = (rest * inflated[owners][:, None]).T @ rest / total
+    # A product with its own transpose takes BLAS half the time.
+    weighted = vectors * np.sqrt(inflated).astype(np.float32)[owners][:, None]
+    means = sums.s * np.sqrt(inflated / np.maximum(sums.n, 1))[:, None]
+    covariance = ((weighted.T @ weighted).astype(np.float64) - means.T @ means) / total
     return float(np.sqrt((covariance**2).sum()))
 
 
