@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from simsvc.record.backend import RecordNotOpenedError
+from simsvc.record.checkpoints import MOST_PAGES, Checkpoints
 
 _WRITES = "simsvc_writes"
 
@@ -27,6 +29,7 @@ class SqliteBackend:
         self._busy = busy
         self._file = Path(url.database)
         self._lock: IO[bytes] | None = None
+        self._checkpoints: Checkpoints | None = None
 
     def make_engine(self) -> Engine:
         """See `Backend.make_engine`."""
@@ -56,6 +59,7 @@ class SqliteBackend:
             lock.close()
             raise RecordNotOpenedError(f"another server writes to {self._file}") from error
         self._lock = lock
+        self._checkpoints = Checkpoints(self._file, self._busy)
 
     def has_writer(self, engine: Engine) -> bool:
         """See `Backend.has_writer`."""
@@ -74,9 +78,13 @@ class SqliteBackend:
     def _lock_file(self) -> Path:
         return self._file.with_name(f"{self._file.name}.lock")
 
-    def transaction(self, engine: Engine) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def transaction(self, engine: Engine) -> Iterator[Connection]:
         """See `Backend.transaction`."""
-        return engine.execution_options(**{_WRITES: True}).begin()
+        with engine.execution_options(**{_WRITES: True}).begin() as connection:
+            yield connection
+        if self._checkpoints is not None:
+            self._checkpoints.note()
 
     def is_unavailable(self, error: DBAPIError) -> bool:
         """See `Backend.is_unavailable`."""
@@ -95,6 +103,9 @@ class SqliteBackend:
 
     def release(self) -> None:
         """See `Backend.release`."""
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+            self._checkpoints = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -108,6 +119,7 @@ def _prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> Non
     # NORMAL may lose the last commits when the power fails: acknowledged means on disk.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={MOST_PAGES}")
     cursor.close()
 
 

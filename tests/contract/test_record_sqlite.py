@@ -7,10 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from simsvc.domain.errors import UnavailableError
 from simsvc.domain.prompt import Message, Role
 from simsvc.record.backend import RecordNotOpenedError
+from simsvc.record.checkpoints import Checkpoints
 from simsvc.record.sql import SqlRecord
 from tests.contract.everything import all_of, writes
 from tests.contract.support import (
@@ -22,6 +24,7 @@ from tests.contract.support import (
 )
 from tests.fakes.embedder import INFO
 from tests.fakes.prompts import HOUR, NOW, owner_key
+from tests.until import until
 
 FAULTS = ("full", "read-only")
 BIG = Message(Role.USER, "x" * 1_000_000)
@@ -35,6 +38,37 @@ def test_every_connection_is_durable(sqlite_record: SqlRecord) -> None:
         assert found == wanted
     for connection in connections:
         connection.close()
+
+
+def test_the_log_is_copied_beside_commits_and_begins_anew(
+    tmp_path: Path, sqlite_record: SqlRecord
+) -> None:
+    database, log = tmp_path / "record.db", tmp_path / "record.db-wal"
+    texts = ["x" * 100_000] * 20
+    fill(sqlite_record, texts)
+    alone = database.stat().st_size
+    # Two megabytes are in the log, which no commit copies so soon.
+    assert alone < 500_000 < log.stat().st_size
+    sqlite_record.claim_writer()
+    fill(sqlite_record, ["one more"])
+    until(lambda: database.stat().st_size > 2_000_000)
+
+    def stays() -> bool:
+        before = log.stat().st_size
+        fill(sqlite_record, ["one more"])
+        return log.stat().st_size == before
+
+    until(stays)
+
+
+def test_a_checkpoint_that_fails_is_said_and_tried_again(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        checkpoints = Checkpoints(tmp_path / "no folder" / "record.db", 1.0)
+        for count in (1, 2):
+            checkpoints.note()
+            until(lambda count=count: len(logs) == count)
+        checkpoints.stop()
+    assert {line["event"] for line in logs} == {"checkpoint_failed"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 import threading
-import time
 import urllib.request
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from grpc_status import rpc_status
 from simsvc.rpc.policy import SERVICES
 from simsvc.v1 import ingest_pb2, ingest_pb2_grpc, search_pb2, search_pb2_grpc, types_pb2
 from tests.process import ServerProcess
+from tests.until import until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -147,14 +146,6 @@ def reading(port: int, name: str) -> float:
     """Return a number of the server's metrics."""
     page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
     return float(page.split(f"\nsimsvc_{name} ")[1].split()[0])
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something is so; AssertionError after half a minute."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_warns_that_accounts_will_not_be_known_again(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -19,6 +17,7 @@ from tests.contract.test_record_secrecy import found_in
 from tests.integration.test_operations import NOT_SERVING, SERVING, prompt, wait_for_health
 from tests.postgres import own_server
 from tests.process import ServerProcess
+from tests.until import until
 
 SECRET, ACCOUNT, ORGANIZATION = "the quick zebra signs a treaty", "raw-account-47", "raw-org-11"
 
@@ -135,10 +134,3 @@ def test_health_follows_the_database(tmp_path: Path) -> None:
 
 def observe(stub: ingest_pb2_grpc.IngestServiceStub, number: int) -> None:
     stub.ObservePrompt(ingest_pb2.ObservePromptRequest(prompt=prompt(number)))
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
