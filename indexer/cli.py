@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import typer
@@ -25,6 +26,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 @app.callback()
 def _root() -> None:
     """Batch jobs beside a server, or without one: files in and out, reindexes, checks."""
+    # As of the server: vectors, texts and files of the index are in what they write.
+    os.umask(0o077)
     # Standard output is for results.
     configure_logs("warning", "text")
 

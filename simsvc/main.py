@@ -37,10 +37,16 @@ def serve() -> None:
         check_address(settings.listen, tls=tls, tokens=bool(settings.tokens))
     except ValidationError as error:
         _fail("; ".join(map(_told, error.errors())))
-    except (UnsafeAddressError, FileNotFoundError, SettingsError, TOMLDecodeError) as error:
+    except SettingsError as error:
+        _fail(f"{error}: what has several values is written as JSON")
+    except (UnsafeAddressError, FileNotFoundError, TOMLDecodeError) as error:
         _fail(str(error))
     # Prompts are in what it writes: nobody else may read that.
     os.umask(0o077)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _fail(f"data_dir: {error}")
     # OpenMP threads that wait by spinning take the cores from the threads they wait for: on two
     # busy cores the model was seven times slower. Read when torch is loaded, which takes seconds
     # that the other commands need not wait for.

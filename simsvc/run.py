@@ -49,7 +49,7 @@ from simsvc.rpc.server import (
 )
 from simsvc.rpc.share import ShareServicer
 from simsvc.service import Service, build_service, readings
-from simsvc.serving import Parts, serve_until_signalled
+from simsvc.serving import NotRecoveredError, Parts, serve_until_signalled
 from simsvc.settings import ENV_PREFIX, Settings, decode_key
 from simsvc.share.alert import test_alert
 from simsvc.share.export import Exporter
@@ -62,6 +62,7 @@ _SWITCH_SECONDS = 0.0005
 _START_ERRORS = (
     AddressTakenError,
     ModelNotFoundError,
+    NotRecoveredError,
     OtherGenerationError,
     RecordNotOpenedError,
     TracingExtraMissingError,

@@ -16,10 +16,17 @@ from simsvc.core.feed import CampaignFeed
 from simsvc.core.generations import Generations
 from simsvc.core.lifecycle import Lifecycle, WriteProbe
 from simsvc.core.writer import Writer
+from simsvc.domain.errors import SimsvcError, UnavailableError
 from simsvc.rpc.guard import Readiness
 from simsvc.rpc.server import Health
 
 _HEALTH_EVERY = 0.5
+
+
+class NotRecoveredError(SimsvcError):
+    """The record went away while a start read it."""
+
+
 _log = structlog.get_logger()
 
 
@@ -47,8 +54,8 @@ class Parts:
 async def serve_until_signalled(parts: Parts, address: str, drain: float) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way.
 
-    Raises whatever stops the writer or a recurring job: the process then ends with an error, and
-    the next one replays the record.
+    Raises whatever stops the writer or a recurring job, or NotRecoveredError: the process then ends
+    with an error, and the next one replays the record.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -61,7 +68,6 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
     tasks = [writing]
     try:
         await _recover(parts)
-        await parts.generations.resume()
         parts.readiness.reason = ""
         _log.info("serving", address=address)
         parts.warm()
@@ -78,6 +84,9 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
         for task in done:
             task.result()
     finally:
+        if parts.readiness.reason:
+            # What is half there is not to be reported, nor in a snapshot.
+            writing.cancel()
         for task in tasks[1:]:
             task.cancel()
         await _drain(parts, writing, drain)
@@ -85,8 +94,12 @@ async def serve_until_signalled(parts: Parts, address: str, drain: float) -> Non
 
 async def _recover(parts: Parts) -> None:
     started = time.monotonic()
-    with no_collection():
-        await parts.writer.call(parts.lifecycle.recover)
+    try:
+        with no_collection():
+            await parts.writer.call(parts.lifecycle.recover)
+        await parts.generations.resume()
+    except UnavailableError as error:
+        raise NotRecoveredError(f"the start was not finished: {error}") from error
     seconds = round(time.monotonic() - started, 3)
     _log.info("recovered", seconds=seconds, replayed=parts.lifecycle.replayed)
 
@@ -126,7 +139,11 @@ async def _last_words(parts: Parts, writing: asyncio.Task[None]) -> None:
     """Commit what is queued, report it, and write a snapshot that holds it all."""
     parts.writer.close()
     await writing
-    await parts.writer.call(parts.lifecycle.tick)
+    try:
+        await parts.writer.call(parts.lifecycle.tick)
+    except UnavailableError as error:
+        # The next start looks again.
+        _log.error("last_report_failed", reason=str(error))
     try:
         # A segment that is sealed after the snapshot would be in no manifest.
         await asyncio.to_thread(parts.finish_sealing)

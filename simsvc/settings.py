@@ -18,7 +18,7 @@ from simsvc.core.access import Role
 from simsvc.domain.addresses import is_loopback
 from simsvc.domain.validation import Limits
 from simsvc.settings_alerts import AlertSettings
-from simsvc.settings_console import ConsoleSettings
+from simsvc.settings_console import Address, AnyAddress, ConsoleSettings
 from simsvc.settings_sharing import Key, KeyId, SharingSettings, decode_key
 
 _DAY = 86400.0
@@ -45,8 +45,8 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
     )
 
-    listen: str = Field("127.0.0.1:50551", description="Address of the gRPC server, host:port.")
-    metrics_listen: str = Field(
+    listen: Address = Field("127.0.0.1:50551", description="Address of the gRPC server, host:port.")
+    metrics_listen: AnyAddress = Field(
         "127.0.0.1:9551", description='Address of the Prometheus metrics; "" for none.'
     )
     data_dir: Path = Field(
@@ -275,7 +275,7 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
         if not path:
             return sources
         if not Path(path).is_file():
-            raise FileNotFoundError(f"{CONFIG_FILE} names a file that is not there")
+            raise FileNotFoundError(f"{CONFIG_FILE}: {path} is no file")
         return (*sources, TomlConfigSettingsSource(settings_cls, path))
 
     @property

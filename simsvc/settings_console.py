@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings
 
-from simsvc.domain.addresses import is_loopback
+from simsvc.domain.addresses import is_loopback, with_port
+
+
+def _if_any(address: str) -> str:
+    return with_port(address) if address else address
+
+
+# Where to listen; `AnyAddress` may be empty.
+Address = Annotated[str, AfterValidator(with_port)]
+AnyAddress = Annotated[str, AfterValidator(_if_any)]
 
 
 class ConsoleSettings(BaseSettings):
     """Where the console listens, and how it reaches the server."""
 
-    console_listen: str = Field(
+    console_listen: AnyAddress = Field(
         "",
         description="Address of the web console that runs beside the server (extra `console`); "
         'empty: none. "127.0.0.1:8551" is usual.',

@@ -23,7 +23,7 @@ _ADDRESS = "RAY_ADDRESS"
 _MODE = "RAY_AUTH_MODE"
 _TOKEN = "token"  # noqa: S105
 _MEMORY = 128 * 1024 * 1024
-_PROBE = 60.0
+_PROBE, _OPENS = 60.0, 10.0
 _HOW = (
     "start all of its nodes with RAY_AUTH_MODE=token and the token of `ray get-auth-token "
     "--generate` (in ~/.ray/auth_token or RAY_AUTH_TOKEN), and set the same here"
@@ -105,6 +105,7 @@ def _loaded() -> ModuleType:
 
 
 def _connect(ray: ModuleType, address: str, workers: int) -> None:
+    check_open(address)
     own = {"num_cpus": max(cores(), workers), "object_store_memory": _MEMORY}
     try:
         ray.init(
@@ -117,6 +118,17 @@ def _connect(ray: ModuleType, address: str, workers: int) -> None:
         raise ClusterError(
             f"Ray at {address} cannot be reached, or wants another token: {reason[0]}"
         ) from error
+
+
+def check_open(address: str) -> None:
+    """Raise ClusterError where nobody listens: Ray tries for minutes, and does not say where."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _OPENS).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"nothing listens at {address}: {error}") from error
 
 
 def _check_nodes(ray: ModuleType, address: str) -> None:

@@ -11,6 +11,7 @@ import grpc.aio
 from simsvc.client._auth import TokenInterceptor, aio_interceptors
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Connection:
 
     `token` is a bearer token; it goes over the wire in the clear unless the connection has TLS.
     Certificates and the key are PEM. TLS is on if `tls` is, or if a certificate is given; without
-    `root_certificates` gRPC's own are trusted. ValueError for half a client certificate, or for a
-    token that cannot be a header.
+    `root_certificates` gRPC's own are trusted. ValueError for half a client certificate, a token
+    that cannot be a header, or a port that there is not.
     """
 
     address: str
@@ -31,6 +32,10 @@ class Connection:
     tls: bool = False
 
     def __post_init__(self) -> None:
+        _, _, port = self.address.rpartition(":")
+        if port.isascii() and port.isdecimal() and int(port) > _LAST_PORT:
+            # gRPC would take it modulo 65,536.
+            raise ValueError(f"{self.address} has no port of 0 to {_LAST_PORT}")
         if (self.client_certificate is None) != (self.client_key is None):
             raise ValueError("a client certificate and its key go together")
         if self.token and not (self.token.isascii() and self.token.isprintable()):

@@ -268,7 +268,7 @@ def _look_at(detector: Detector, samples: Samples, moves: Moves) -> list[Suspici
 
 
 class WriteProbe:
-    """Finds out when a record that could not be written can be written again."""
+    """Finds out when the record is away, and when one that could not be written can be again."""
 
     def __init__(self, stages: Stages, writer: Writer, seconds: float) -> None:
         self._stages = stages
@@ -276,13 +276,18 @@ class WriteProbe:
         self._seconds = seconds
 
     async def run(self) -> None:
-        """Probe for as long as the record fails, forever."""
+        """Probe for as long as the record fails or nothing is written, forever."""
+        commits = 0
         while True:
             await asyncio.sleep(self._seconds)
-            if self._writer.writable:
+            record, works = self._stages.serving.record, self._writer.writable
+            if works and commits != self._writer.commits:
+                commits = self._writer.commits
                 continue
             try:
-                await self._writer.call(self._stages.serving.record.check_writable)
+                # Where nobody writes, a read is enough, and wears no disk.
+                await self._writer.call(record.highest_seq if works else record.check_writable)
             except UnavailableError:
-                continue
-            self._writer.writable = True
+                self._writer.writable = False
+            else:
+                self._writer.writable = True

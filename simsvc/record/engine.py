@@ -119,7 +119,7 @@ def _alembic() -> Config:
 def _backend(url: str, busy: float) -> Backend:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         # Its own message holds the URL, and that may hold a password.
         raise RecordNotOpenedError("the record's URL is not one of SQLAlchemy") from error
     name = parsed.get_backend_name()
@@ -127,4 +127,5 @@ def _backend(url: str, busy: float) -> Backend:
         return SqliteBackend(parsed, busy)
     if name == "postgresql":
         return PostgresBackend(parsed, busy)
-    raise RecordNotOpenedError(f"the record can lie in sqlite or postgresql, not in {name}")
+    hint = ": write postgresql://" if name == "postgres" else ""
+    raise RecordNotOpenedError(f"the record can lie in sqlite or postgresql, not in {name}{hint}")

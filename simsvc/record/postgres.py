@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,7 @@ class PostgresBackend:
                 pool_pre_ping=True,
                 hide_parameters=True,
             )
+            _check_options(self._url.query)
         except ModuleNotFoundError as error:
             raise RecordNotOpenedError(
                 "a record in postgresql needs psycopg: install simsvc[postgresql]"
@@ -249,3 +250,15 @@ def _check_encoding(connection: Connection) -> None:
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
     if encoding != "UTF8":
         raise RecordNotOpenedError(f"the record needs a database in UTF8, not in {encoding}")
+
+
+def _check_options(names: Iterable[str]) -> None:
+    """Raise RecordNotOpenedError for an option that no connection knows."""
+    # An extra, as SQLAlchemy has found out by now.
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+
+    try:
+        make_conninfo(**dict.fromkeys(names, ""))
+    except ProgrammingError as error:
+        raise RecordNotOpenedError(f"the record's URL: {str(error).strip()}") from error

@@ -72,6 +72,8 @@ def read_rows(
     `parquet` None: told by the name. Holds some rows at a time. Raises OSError if the file cannot
     be read, ValueError if it is not in its format.
     """
+    if path.suffix == ".csv" and parquet is None:
+        raise ValueError(f"{path.name}: CSV is not read; write JSON lines or Parquet")
     if path.suffix == ".parquet" if parquet is None else parquet:
         yield from _parquet_rows(path)
         return

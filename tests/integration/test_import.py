@@ -185,10 +185,12 @@ def test_progress_does_not_hold_for_another_server_at_the_address(tmp_path: Path
 
 def test_no_server_and_no_file(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "log.jsonl", [row_of(traffic(1, group_accounts=0)[0])])
+    sheet = write_lines(tmp_path / "log.csv", [])
     jobs, nowhere = Jobs(tmp_path, tmp_path), f"127.0.0.1:{free_port()}"
     for arguments, said in (
         ((*jobs.importing(nowhere, file), "--patience", "0"), "UNAVAILABLE"),
         (jobs.importing(nowhere, tmp_path / "none.jsonl"), "none.jsonl"),
+        (jobs.importing(nowhere, sheet), "CSV is not read"),
     ):
         process = jobs.start(*arguments)
         _, errors = process.communicate(timeout=120)

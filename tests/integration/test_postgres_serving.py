@@ -116,6 +116,11 @@ def test_health_follows_the_database(tmp_path: Path) -> None:
             with grpc.insecure_channel(address) as channel:
                 stub = ingest_pb2_grpc.IngestServiceStub(channel)
                 observe(stub, 1)
+                # Nobody calls: it is found out nevertheless.
+                database.stop("immediate")
+                assert wait_for_health(channel, SERVICES[0], NOT_SERVING)
+                database.start()
+                assert wait_for_health(channel, SERVICES[0], SERVING)
                 database.stop("immediate")
                 # Ingest reads before it writes: the one and the other are unavailable.
                 for _ in range(3):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +15,7 @@ import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from structlog.testing import capture_logs
 
 from simsvc.core.access import Access
 from simsvc.core.feed import CampaignFeed
@@ -22,7 +25,7 @@ from simsvc.rpc.guard import Guard, Readiness
 from simsvc.rpc.info import InfoServicer
 from simsvc.rpc.policy import SERVICES
 from simsvc.rpc.server import Health, make_server
-from simsvc.serving import Parts, serve_until_signalled
+from simsvc.serving import NotRecoveredError, Parts, serve_until_signalled
 from simsvc.telemetry.metrics import Metrics
 from simsvc.v1 import info_pb2, info_pb2_grpc
 from tests.fakes.record import MemoryRecord
@@ -164,3 +167,41 @@ async def test_a_sealing_that_failed_does_not_keep_the_last_snapshot_away() -> N
             await serving
     assert stack.lifecycle.snapshots == 1
     assert stack.closed
+
+
+async def test_a_record_that_goes_away_at_the_start_ends_it_without_a_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = Stack()
+
+    def away() -> None:
+        raise UnavailableError("the record cannot be read")
+
+    monkeypatch.setattr(stack.lifecycle, "recover", away)
+    monkeypatch.setattr(stack.lifecycle, "tick", lambda: pytest.fail("half of it is reported"))
+    with capture_logs() as logs, pytest.raises(NotRecoveredError, match="cannot be read"):
+        await serve_until_signalled(stack.parts, "here", drain=1.0)
+    assert stack.closed
+    assert stack.lifecycle.snapshots == 0
+    assert [line["clean"] for line in logs if line["event"] == "stopped"] == [False]
+
+
+async def test_a_record_that_is_away_at_the_end_keeps_nothing_else_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = Stack()
+
+    def away() -> int:
+        raise UnavailableError("the record cannot be written")
+
+    monkeypatch.setattr(stack.lifecycle, "tick", away)
+    stack.lifecycle.may_recover.set()
+    serving = asyncio.create_task(serve_until_signalled(stack.parts, "here", drain=1.0))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.port}") as channel:
+        await channel.channel_ready()
+        await until_serving(channel)
+        with capture_logs() as logs:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await serving
+    assert stack.lifecycle.snapshots == 1
+    assert "last_report_failed" in {line["event"] for line in logs}

@@ -19,6 +19,7 @@ from simsvc.index.flat import FlatIndex
 from tests.fakes.embedder import DIMENSION
 from tests.fakes.prompts import HOUR, KEYRING
 from tests.unit.helpers import FAMILIES, Core, NoSnapshots, family_detector, prompt
+from tests.until import until_async
 
 
 @pytest.fixture
@@ -138,6 +139,23 @@ async def test_a_feed_has_many_followers(core: Core) -> None:
     feed.publish(core.record.campaign_events(0, 1))
     events = await asyncio.wait_for(asyncio.gather(*followers), 10)
     assert len({e.position for e in events}) == 1
+
+
+async def test_a_probe_finds_the_record_away_where_nobody_writes(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> int:
+        raise UnavailableError("the record cannot be read")
+
+    probe = asyncio.create_task(WriteProbe(core.stages, core.writer, 0.001).run())
+    await asyncio.sleep(0.01)
+    assert core.writer.writable
+    with monkeypatch.context() as patched:
+        patched.setattr(core.record, "highest_seq", away)
+        patched.setattr(core.record, "check_writable", away)
+        await until_async(lambda: not core.writer.writable)
+    await until_async(lambda: core.writer.writable)
+    probe.cancel()
 
 
 async def test_a_probe_finds_the_record_writable_again(core: Core) -> None:

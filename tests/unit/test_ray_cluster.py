@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import pickle
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from indexer.reindexing.ray_cluster import ClusterError, Share, check_address, share_of
+from indexer.reindexing.ray_cluster import (
+    ClusterError,
+    Share,
+    check_address,
+    check_open,
+    share_of,
+)
 from indexer.reindexing.ray_worker import machine, shop_of, travelling
 from simsvc.record.backend import RecordNotOpenedError
 from simsvc.settings import Settings
@@ -27,6 +34,20 @@ TOKEN = {"RAY_AUTH_MODE": "token"}
 )
 def test_what_only_this_machine_reaches_needs_no_token(address: str) -> None:
     check_address(address, {})
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_an_address_that_nobody_listens_at_is_told_at_once(form: str) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        address = form.format(listening.getsockname()[1])
+        with pytest.raises(ClusterError, match="nothing listens at"):
+            check_open(address)
+        listening.listen()
+        check_open(address)
+    with pytest.raises(ClusterError, match="nothing listens at"):
+        check_open("127.0.0.1:99999")
+    check_open("local")
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ def test_a_file_that_is_not_there(toml: Path) -> None:
         {"detection_alpha": 1},
         {"search_similarity": 1.5},
         {"detection_min_accounts": 1},
+        {"listen": "127.0.0.1:65536"},
+        {"listen": "127.0.0.1"},
+        {"listen": ""},
+        {"metrics_listen": "127.0.0.1:http"},
+        {"console_listen": "127.0.0.1:-1"},
     ],
 )
 def test_bad_values_are_refused(wrong: dict[str, object]) -> None:
