@@ -181,6 +181,8 @@ def test_progress_does_not_hold_for_another_server_at_the_address(tmp_path: Path
         assert {e.request_id for e in events} <= {
             r["request_id"] for r in jobs.exported(tmp_path / f"{name}.parquet")
         }
+        # Texts and vectors are nobody else's to read.
+        assert (tmp_path / f"{name}.parquet").stat().st_mode & 0o077 == 0
 
 
 def test_no_server_and_no_file(tmp_path: Path) -> None:
