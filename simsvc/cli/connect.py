@@ -17,6 +17,8 @@ from simsvc.cli.show import plain
 from simsvc.client import Client, Connection, SimsvcRpcError
 
 REFUSED, UNREACHABLE, FOUND = 1, 3, 4
+# What gRPC says where a server ends a connection before a call.
+_CLOSED = ("Socket closed", "Connection reset")
 _P = ParamSpec("_P")
 
 AddressOption = Annotated[
@@ -90,9 +92,19 @@ class Server:
         except SimsvcRpcError as error:
             typer.echo(failure(error, as_json=self.json), err=True)
             unreachable = error.code.name in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+            if not self.json and any(words in error.message for words in _CLOSED):
+                typer.echo(self._why_closed(), err=True)
             raise typer.Exit(UNREACHABLE if unreachable else REFUSED) from error
         except ValueError as error:
             raise typer.BadParameter(plain(str(error))) from error
+
+    def _why_closed(self) -> str:
+        """Return what a server may want that closes a connection as it is made: it says nothing."""
+        if not (self.tls or self.ca or self.cert):
+            return "hint: the server may want TLS: see --ca and --tls"
+        if self.cert is None:
+            return "hint: the server may want a client's certificate: see --cert and --key"
+        return "hint: the server may not accept the certificate: who signed it, and until when?"
 
     def tell_deleted(self, name: str) -> None:
         """Say that something is deleted."""

@@ -1,7 +1,7 @@
 """Checkpoints of SQLite's write-ahead log beside the commits, not in them.
 
 By itself SQLite copies the log into the database in the commit that makes it a thousand pages long.
-In a large record a prompt touches pages all over its indexes: at a million prompts every fourth
+In a large record a prompt touches pages all over its indexes: at a million prompts every fifth
 batch was such a commit. A thread does it once a second instead, while commits go on; what was
 written several times in that second is copied once.
 """

@@ -59,7 +59,7 @@ class FieldError(ValueError):
 
 
 def read_events(path: Path, limits: Limits) -> Iterator[Prompt | BadLine]:
-    """Yield the events of a file, in its order. Raises OSError if it cannot be read."""
+    """Yield the events of a file, in its order. Raises what `read_rows` raises."""
     for number, row in read_rows(path):
         yield row if isinstance(row, BadLine) else _event(number, row, limits)
 

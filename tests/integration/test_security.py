@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,6 +170,26 @@ def test_mutual_tls(secured: Secured, client: str) -> None:
     with secured.channel(client) as channel:
         found = code(channel, "/simsvc.v1.InfoService/GetServerInfo", TOKENS["operator"])
     assert found is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ((), "hint: the server may want TLS"),
+        (("ca",), "hint: the server may want a client's certificate"),
+        (("ca", "cert", "key"), "hint: the server may not accept the certificate"),
+    ],
+)
+def test_a_connection_that_is_closed_has_a_hint(
+    secured: Secured, names: tuple[str, ...], told: str
+) -> None:
+    files = {"ca": "ca.pem", "cert": "stranger.pem", "key": "stranger.key"}
+    options = [word for n in names for word in (f"--{n}", str(secured.folder / files[n]))]
+    for more in ([], ["--json"]):
+        done = CliRunner().invoke(app, ["status", "--address", secured.address, *options, *more])
+        assert done.exit_code == 3
+        assert (told in done.stderr) == (not more)
+    assert set(json.loads(done.stderr)) == {"error"}
 
 
 def test_mutual_tls_from_the_terminal(secured: Secured) -> None:
