@@ -275,7 +275,7 @@ class Settings(ConsoleSettings, AlertSettings, SharingSettings):
         if not path:
             return sources
         if not Path(path).is_file():
-            raise FileNotFoundError(f"{CONFIG_FILE}: {path} is no file")
+            raise FileNotFoundError(f"{CONFIG_FILE} names {path}, which is no file")
         return (*sources, TomlConfigSettingsSource(settings_cls, path))
 
     @property

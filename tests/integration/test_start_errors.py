@@ -25,7 +25,7 @@ def failure(data: Path, settings: dict[str, str]) -> str:
     ("settings", "reason"),
     [
         ({"SIMSVC_RECALL": "7"}, "recall: Input should be less than or equal to 1"),
-        ({"SIMSVC_CONFIG": "no such file"}, "SIMSVC_CONFIG names a file that is not there"),
+        ({"SIMSVC_CONFIG": "absent.toml"}, "SIMSVC_CONFIG names absent.toml, which is no file"),
         ({"SIMSVC_MODEL": "no such model"}, "neither the bundled model nor a folder"),
         ({"SIMSVC_MODEL_SHA256": "0" * 64}, "the weights of all-MiniLM-L6-v2 have SHA-256"),
         ({"SIMSVC_TEXT_STORAGE": "encrypted"}, "text_key_id must name one of text_keys"),
