@@ -158,7 +158,8 @@ def check_charts(scene: Scene, page: Any, name: str) -> None:
         prompt_map = client.campaign_map(name, 50_000)
         graph = client.campaign_graph(name, 150)
     attributed = sum(timeline.attributed)
-    assert attributed > 100
+    # Of some 180, and as with its accounts, as many as the looks on the way had led to.
+    assert attributed > 40
     assert counts(page, "timeline") == {
         "campaign": attributed,
         "cover": len(timeline.times) - attributed,
