@@ -15,6 +15,14 @@ from tests.process import ServerProcess
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Let others read, whatever a command that ran in this process has set: tests ask for it."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
+
+
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server with default settings, for tests that do not mind each other's prompts."""

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
@@ -112,6 +112,10 @@ class Stack:
         self.pool.shutdown(wait=False)
 
 
+def away() -> NoReturn:
+    raise UnavailableError("the record is away")
+
+
 async def states(channel: grpc.aio.Channel) -> set[int]:
     stub = health_pb2_grpc.HealthStub(channel)
     names = ["", *SERVICES]
@@ -173,13 +177,9 @@ async def test_a_record_that_goes_away_at_the_start_ends_it_without_a_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stack = Stack()
-
-    def away() -> None:
-        raise UnavailableError("the record cannot be read")
-
     monkeypatch.setattr(stack.lifecycle, "recover", away)
     monkeypatch.setattr(stack.lifecycle, "tick", lambda: pytest.fail("half of it is reported"))
-    with pytest.raises(NotRecoveredError, match="cannot be read"):
+    with pytest.raises(NotRecoveredError, match="the record is away"):
         await serve_until_signalled(stack.parts, "here", drain=1.0)
     assert stack.closed
     assert stack.lifecycle.snapshots == 0
@@ -189,10 +189,6 @@ async def test_a_record_that_is_away_at_the_end_keeps_nothing_else_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stack = Stack()
-
-    def away() -> int:
-        raise UnavailableError("the record cannot be written")
-
     monkeypatch.setattr(stack.lifecycle, "tick", away)
     stack.lifecycle.may_recover.set()
     serving = asyncio.create_task(serve_until_signalled(stack.parts, "here", drain=1.0))
